@@ -14,8 +14,8 @@
     ├── Truncated           provider_truncated      the stream ended before the answer did
     └── MalformedStream     provider_malformed      the stream is not what the protocol says
 
-`code` is stable and meant for programs. `detail` is a sentence that may be shown to a user: it names the provider
-and says what happened, and never holds a key, an address, or what the provider wrote back.
+`code` is stable and meant for programs. `detail` is a sentence that may be shown to a user: it names the
+provider, says what happened, and never holds a key or an address.
 """
 
 # ruff: noqa: N818 - every name here says what happened; `Error` at the end of each would say it twice.
@@ -26,8 +26,8 @@ from typing import ClassVar
 class ProviderError(Exception):
     """A provider did not give the answer.
 
-    `retryable` says whether the same prompt may succeed later or elsewhere; `retry_after` (seconds) is how long
-    the provider asked to be left alone, where it said so.
+    `retryable` says whether the same prompt may succeed later; `retry_after` (seconds) is how long the
+    provider asked to be left alone, where it said so.
     """
 
     code: ClassVar[str] = "provider_error"
