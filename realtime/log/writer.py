@@ -106,23 +106,24 @@ class DraftWriter:
 
     def settle(self, records: Sequence[Record], outcomes: Sequence[Position | Exception]) -> None:
         """Take note of what was appended: `records` are the first of what waits."""
-        lost = False
+        lost = closed = False
         for record, outcome in zip(records, outcomes, strict=True):
             if isinstance(outcome, StaleWriter):
                 self._error = outcome
                 self._waiting.clear()
-                self._waiting_length = 0
                 break
             if isinstance(outcome, DraftLost):
                 lost = True
+            closed = closed or isinstance(record.change, Close)
             if isinstance(record.change, Grow):
                 # Refused or not, it is part of the text from here on: a lost draft is opened again with all of it.
                 self._appended.append(record.change.text)
                 self._size += len(record.change.text.encode())
-                self._waiting_length -= len(record.change.text)
         else:
             del self._waiting[: len(records)]
-        if lost and self._opening is not None and isinstance(self._opening.change, Open):
+        left = (item for item in self._waiting if isinstance(item, _Text))
+        self._waiting_length = sum(len(piece) for item in left for piece in item.pieces)
+        if lost and not closed and self._opening is not None and isinstance(self._opening.change, Open):
             header = self._opening.change.header
             text = "".join(self._appended)
             self._waiting.insert(0, Record(self._opening.body, Open(self.draft, self.attempt, header, text)))
@@ -140,8 +141,7 @@ class DraftWriter:
             last.pieces.append(text)
         else:
             self._waiting.append(_Text(body, grows, at, [text]))
-        if grows:
-            self._waiting_length += len(text)
+        self._waiting_length += len(text)
         self._publisher.wake(self)
 
     def _add(self, record: Record) -> None:

@@ -119,6 +119,7 @@ class ReplyDocument(StoredDocument):
     model: str | None = None
     created_at: datetime
     queued_at: datetime | None = None
+    swept_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     cancel_requested: bool = False

@@ -38,6 +38,13 @@ class Writes:
         """A queue has it."""
         await self._mark(reply, {"queued_at": now})
 
+    async def claim_sweep(self, reply: str, now: datetime, stale: datetime) -> bool:
+        """Whether the caller is the one to mend a reply: nobody else has tried since `stale`."""
+        free = {"_id": reply, "queued_at": None, "$or": [{"swept_at": None}, {"swept_at": {"$lt": stale}}]}
+        async with reachable():
+            result = await ReplyDocument.collection().update_one(free, {"$set": {"swept_at": now}})
+        return result.modified_count == 1
+
     async def _mark(self, reply: str, said: dict[str, Any]) -> None:
         async with reachable():
             await ReplyDocument.collection().update_one({"_id": reply}, {"$set": said})
