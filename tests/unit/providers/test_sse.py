@@ -60,10 +60,8 @@ def test_the_space_after_the_colon_is_optional() -> None:
 def test_an_event_past_the_bound_is_refused(piece: bytes) -> None:
     """Neither a line nor a heap of lines is collected without end."""
     splitter = EventSplitter(max_event=100)
-    splitter.feed(b"data: ")
     with pytest.raises(EventTooLong):
-        for _ in range(20):
-            splitter.feed(piece)
+        list(map(splitter.feed, [b"data: ", *[piece] * 20]))
 
 
 def test_the_bound_is_for_each_event() -> None:
