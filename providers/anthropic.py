@@ -180,9 +180,9 @@ class AnthropicProvider:
         """Name the models on offer now."""
         with self._failures_told():
             response = await self._client.get(
-                "/v1/models?limit=1000",
+                "/v1/models",
                 cast_to=httpx2.Response,
-                options={"timeout": self._config.limits.listing},
+                options={"params": {"limit": 1000}, "timeout": self._config.limits.listing},
             )
         return model_ids(self.name, response.content)
 

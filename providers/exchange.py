@@ -72,30 +72,11 @@ async def converse(
                 deadline = clock() + limits.between_tokens
         if reading.reason is None:
             raise Truncated(f"{provider} ended the stream before the answer.")
+        if reading.ended:
+            await _drain(chunks)
         if reading.usage is not None:
             yield UsageReport(reading.usage)
         yield Finish(reading.reason, _request_id(response))
-        if reading.ended:
-            await _drain(chunks)
-
-
-class _Model(msgspec.Struct):
-    id: str
-
-
-class _Listing(msgspec.Struct):
-    data: list[_Model]
-
-
-def model_ids(provider: str, body: bytes) -> list[str]:
-    """Read the list of models, which is alike in both protocols.
-
-    Not left to the SDKs, which raise whatever Python raises when the address leads to some other server.
-    """
-    try:
-        return [model.id for model in msgspec.json.decode(body, type=_Listing).data]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedStream(f"{provider} sent no list of models; is its address right?") from error
 
 
 async def _next(
@@ -146,3 +127,22 @@ def _timed_out(provider: str, reading: Reading) -> TimedOut:
 
 def _request_id(response: httpx2.Response) -> str | None:
     return response.headers.get("x-request-id") or response.headers.get("request-id")
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Listing(msgspec.Struct):
+    data: list[_Model]
+
+
+def model_ids(provider: str, body: bytes) -> list[str]:
+    """Read the list of models, which is alike in both protocols.
+
+    Not left to the SDKs, which raise whatever Python raises when the address leads to some other server.
+    """
+    try:
+        return [model.id for model in msgspec.json.decode(body, type=_Listing).data]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedStream(f"{provider} sent no list of models; is its address right?") from error
