@@ -50,7 +50,7 @@ def mongod(data_dir: Path) -> Engine:
         log=data_dir / "logs" / "mongod.log",
         ready=lambda: _is_primary(f"{LOOPBACK}:{port}"),
         mends={
-            "libcurl.so.4": "mongod needs libcurl: run `apt-get install libcurl4`, or set CHAT_MONGODB_URL"
+            "libcurl.so.4": "mongod needs libcurl: run `apt-get install libcurl4` or set CHAT_MONGODB_URL"
         },
         stop_within=20,
     )

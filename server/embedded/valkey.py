@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+import anyio
 
 from server.embedded.child import Program
 from server.embedded.engine import Engine
@@ -48,10 +44,9 @@ def valkey(data_dir: Path) -> Engine:
 
 async def _answers(port: int) -> bool:
     """Whether the server answers PING; it refuses while it reads its append-only file."""
-    client = Redis(host=LOOPBACK, port=port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
     try:
-        return bool(await client.execute_command("PING"))
-    except (RedisConnectionError, RedisTimeoutError):
+        async with await anyio.connect_tcp(LOOPBACK, port) as stream:
+            await stream.send(b"PING\r\n")
+            return (await stream.receive()).startswith(b"+PONG")
+    except (OSError, anyio.EndOfStream, anyio.BrokenResourceError):
         return False
-    finally:
-        await client.aclose()
