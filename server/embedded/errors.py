@@ -6,7 +6,6 @@ EmbeddedError
 └── ChildFailed      a child process ended, or stayed silent, before it was ready
 """
 
-# ruff: noqa: N818 - the names say what is the case, and read well after `except`
 from collections.abc import Sequence
 from pathlib import Path
 
