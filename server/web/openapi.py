@@ -22,8 +22,10 @@ def openapi(operations: Sequence[Operation], version: str) -> dict[str, Any]:
     """The document."""
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
     for operation in operations:
-        models += [(operation.body, "validation")] if operation.body else []
-        models += [(operation.answer, "serialization")] if operation.answer else []
+        if operation.body is not None:
+            models.append((operation.body, "validation"))
+        if operation.answer is not None:
+            models.append((operation.answer, "serialization"))
     references, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
