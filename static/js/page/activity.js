@@ -39,6 +39,8 @@ const STAGES = {
 
 function progress(reply, rate) {
   if (reply.status === "queued" && !STAGES[reply.stage]) {
+    // After a reload the place is not known any more.
+    if (!reply.position) return "In the queue";
     return reply.position > 1 ? `Queued at place ${reply.position}` : "Next in the queue";
   }
   if (reply.text && reply.stage !== "restarted") return rate ? `Writing · ${rate} tokens/s` : "Writing";

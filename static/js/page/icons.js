@@ -23,17 +23,20 @@ export function Icon({ name }) {
   return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
 }
 
-/** The mark: people around a table. While `talking`, the word goes round. */
+const SEATS = [
+  "M12.0 4.5A12.2 12.2 0 0 1 20.0 4.5",
+  "M25.7 8.7A12.2 12.2 0 0 1 28.2 16.2",
+  "M26.0 23.0A12.2 12.2 0 0 1 19.6 27.7",
+  "M12.4 27.7A12.2 12.2 0 0 1 6.0 23.0",
+  "M3.8 16.2A12.2 12.2 0 0 1 6.3 8.7",
+];
+
+/** The mark: chairs around a table, one of them free. While `talking`, the word goes round. */
 export function Table({ talking = false }) {
   return html`
     <svg class=${talking ? "table talking" : "table"} viewBox="0 0 32 32" aria-hidden="true">
-      <circle class="table-top" cx="16" cy="16" r="6.6" />
-      <circle class="seat" cx="16" cy="4" r="2.7" />
-      <circle class="seat" cx="26.4" cy="10" r="2.7" />
-      <circle class="seat" cx="26.4" cy="22" r="2.7" />
-      <circle class="seat" cx="16" cy="28" r="2.7" />
-      <circle class="seat" cx="5.6" cy="22" r="2.7" />
-      <circle class="seat" cx="5.6" cy="10" r="2.7" />
+      <circle class="table-top" cx="16" cy="16" r="6.4" />
+      ${SEATS.map((seat) => html`<path class="seat" d=${seat} />`)}
     </svg>
   `;
 }
@@ -41,6 +44,6 @@ export function Table({ talking = false }) {
 /** A character's initial, in a colour of its own. */
 export function Portrait({ character }) {
   if (!character) return html`<span class="portrait"><${Table} /></span>`;
-  const hue = Array.from(character.id).reduce((sum, sign) => sum + sign.codePointAt(0), 0) % 6;
+  const hue = Array.from(character.id).reduce((hash, sign) => (hash * 31 + sign.codePointAt(0)) % 9_973, 7) % 6;
   return html`<span class=${`portrait hue-${hue}`} aria-hidden="true">${Array.from(character.name.trim())[0] ?? "?"}</span>`;
 }
