@@ -5,7 +5,7 @@ const SHOWN_FOR = 1_600;
 /** @param {HTMLElement} page */
 export function serveCopyButtons(page) {
   page.addEventListener("click", async (event) => {
-    const button = event.target.closest?.('[data-copy="code"]');
+    const button = event.target.closest?.(".code-copy");
     if (!button) return;
     const code = button.closest(".code")?.querySelector("pre code");
     if (!code) return;

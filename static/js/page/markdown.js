@@ -9,10 +9,12 @@ const ALLOWED = {
     "p br strong em del code pre span div button ul ol li blockquote h1 h2 h3 h4 h5 h6 hr a " +
     "table thead tbody tr th td sup sub"
   ).split(" "),
-  ALLOWED_ATTR: ["href", "title", "class", "start", "align", "type", "data-copy", "target", "rel", "tabindex", "aria-label"],
+  ALLOWED_ATTR: ["href", "title", "class", "start", "align", "type", "tabindex"],
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
-  ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#)/i,
+  // Every attribute's value must look like this, but for those that are known to hold no address.
+  ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+  ADD_URI_SAFE_ATTR: ["start", "align", "type", "tabindex"],
 };
 
 /** Beyond this, colouring would cost more than it shows. */
@@ -43,7 +45,7 @@ function code(text, language) {
   const label = escape(known?.name ?? language ?? "");
   return (
     `<div class="code"><div class="code-bar"><span class="code-language">${label || "Text"}</span>` +
-    `<button type="button" class="code-copy" data-copy="code">Copy</button></div>` +
+    `<button type="button" class="code-copy">Copy</button></div>` +
     `<pre tabindex="0"><code class="hljs">${coloured}</code></pre></div>`
   );
 }
