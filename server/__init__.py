@@ -1,0 +1,1 @@
+"""The chat itself, its processes, and their assembly."""

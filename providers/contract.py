@@ -1,0 +1,119 @@
+"""The contract of a provider: a prompt goes in, a stream of typed deltas comes out.
+
+Whoever consumes a stream may count on this, whatever stands behind it:
+
+- Deltas arrive in the order in which the model produced them; joined, the `TextDelta`s are the answer.
+- A stream that ends well yields exactly one `Finish`, as its last delta. A stream that breaks off raises a
+  `ProviderError`; there is no third way to end, so an answer that was cut is never taken for a whole one.
+- At most one `UsageReport` is given, anywhere before the `Finish`. A provider that tells none gives none.
+- Closing the generator (`aclose()`, or cancelling the task that reads it) closes the provider's connection,
+  so that the model stops working for nobody.
+- Every wait inside has a time limit, and every failure is one of the tree in `providers.errors`.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+Role: TypeAlias = Literal["system", "user", "assistant"]
+FinishReason: TypeAlias = Literal["stop", "length", "tool", "filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a prompt."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is asked: the conversation so far and how to answer it.
+
+    `None` leaves a setting to the provider's configuration, and then to the provider itself.
+    """
+
+    model: str
+    turns: tuple[Turn, ...]
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of the answer, never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """The next piece of what the model thinks before it answers; no part of the answer, never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """One whole call of a tool: `arguments` is the JSON text as the model wrote it, assembled."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a prompt and its answer came to, in tokens; `exact` when the provider itself counted."""
+
+    input: int
+    output: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """The provider's account of the whole stream."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The answer is whole; `request_id` is what the provider's own support asks for."""
+
+    reason: FinishReason
+    request_id: str | None
+
+
+Delta: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta | UsageReport | Finish
+
+
+class Provider(Protocol):
+    """One place that answers prompts. Safe to use from any number of tasks of one event loop."""
+
+    @property
+    def name(self) -> str:
+        """The name it was configured under."""
+        ...
+
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
+        """Ask the model; raises `ProviderError` from the iteration, never from the call itself."""
+        ...
+
+    async def models(self) -> list[str]:
+        """Name the models on offer now; raises `ProviderError`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of every connection; the provider cannot be used afterwards."""
+        ...
+
+
+def estimate_tokens(text: str) -> int:
+    """Guess the tokens of a text from its length, at four characters a token, rounded up.
+
+    Good for a budget and for an account where the provider gave none; say `exact=False` beside it.
+    """
+    return -(-len(text) // 4)

@@ -1,0 +1,148 @@
+"""One prompt's exchange with a provider: what every engine that streams over HTTP does alike.
+
+The engine opens the response and brings a `Reading`, which knows the wire format and nothing of the network.
+Here are the network, the time limits, and what the end of a stream means. The body is read raw, past the
+vendor's SDK, which would build a validated object for every token and take a cut stream for a whole one.
+"""
+
+import asyncio
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+
+import anyio
+import httpx2
+import msgspec
+
+from providers.config import Limits
+from providers.contract import Delta, Finish, FinishReason, Usage, UsageReport
+from providers.errors import MalformedStream, TimedOut, Truncated
+from providers.sse import EventSplitter, EventTooLong
+
+_DRAIN = 0.1
+
+# The last two escape httpx2 when a TLS connection breaks.
+_BROKEN = (httpx2.RequestError, ssl.SSLError, anyio.EndOfStream)
+
+
+class Reading(ABC):
+    """What has been understood of one stream so far. Pure: events in, deltas out."""
+
+    def __init__(self) -> None:
+        self.reason: FinishReason | None = None
+        """Why the model stopped; from then on the answer is whole, whatever becomes of the connection."""
+        self.usage: Usage | None = None
+        self.ended = False
+        """The protocol's own last event has come."""
+        self.tokens = 0
+        """How often the answer has grown: by text, reasoning, or a piece of a tool call."""
+
+    @abstractmethod
+    def feed(self, event: bytes) -> Sequence[Delta]:
+        """Take the data of one event; raises `ProviderError` for one that tells of a failure."""
+
+
+async def converse(
+    provider: str,
+    limits: Limits,
+    opening: AbstractAsyncContextManager[httpx2.Response],
+    reading: Reading,
+) -> AsyncGenerator[Delta, None]:
+    """Stream one answer, as `providers.contract` promises it."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + limits.first_token
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await stack.enter_async_context(opening)
+        except TimeoutError:
+            raise _timed_out(provider, reading) from None
+        chunks = await stack.enter_async_context(aclosing(response.aiter_bytes()))
+        splitter = EventSplitter()
+        while not reading.ended:
+            chunk = await _next(chunks, deadline, provider, reading)
+            if chunk is None:
+                break
+            tokens = reading.tokens
+            for event in _split(splitter, chunk, provider):
+                for delta in _read(reading, event, provider):
+                    yield delta
+            if reading.tokens > tokens:
+                deadline = clock() + limits.between_tokens
+        if reading.reason is None:
+            raise Truncated(f"{provider} ended the stream before the answer.")
+        if reading.ended:
+            await _drain(chunks)
+        if reading.usage is not None:
+            yield UsageReport(reading.usage)
+        yield Finish(reading.reason, _request_id(response))
+
+
+async def _next(
+    chunks: AsyncIterator[bytes], deadline: float, provider: str, reading: Reading
+) -> bytes | None:
+    """Wait for more of the body; None when there is no more, or no more is needed."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await anext(chunks, None)
+    except TimeoutError:
+        if reading.reason is None:
+            raise _timed_out(provider, reading) from None
+    except _BROKEN as error:
+        if reading.reason is None:
+            raise Truncated(f"{provider} broke off before the end of the answer.") from error
+    return None
+
+
+def _split(splitter: EventSplitter, chunk: bytes, provider: str) -> list[bytes]:
+    try:
+        return splitter.feed(chunk)
+    except EventTooLong as error:
+        raise MalformedStream(f"{provider} sent an event that is too long.") from error
+
+
+def _read(reading: Reading, event: bytes, provider: str) -> Sequence[Delta]:
+    try:
+        return reading.feed(event)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedStream(f"{provider} sent an event that its protocol does not know.") from error
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read the little that follows the last event, so that the connection can serve the next prompt."""
+    try:
+        async with asyncio.timeout(_DRAIN):
+            async for _ in chunks:
+                pass
+    except (TimeoutError, *_BROKEN):
+        # The answer is whole; the connection is closed instead of kept.
+        return
+
+
+def _timed_out(provider: str, reading: Reading) -> TimedOut:
+    which = "next" if reading.tokens else "first"
+    return TimedOut(f"{provider} took too long for the {which} token.")
+
+
+def _request_id(response: httpx2.Response) -> str | None:
+    return response.headers.get("x-request-id") or response.headers.get("request-id")
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Listing(msgspec.Struct):
+    data: list[_Model]
+
+
+def model_ids(provider: str, body: bytes) -> list[str]:
+    """Read the list of models, which is alike in both protocols.
+
+    Not left to the SDKs, which raise whatever Python raises when the address leads to some other server.
+    """
+    try:
+        return [model.id for model in msgspec.json.decode(body, type=_Listing).data]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedStream(f"{provider} sent no list of models; is its address right?") from error

@@ -1,0 +1,336 @@
+"""One client's connection: the session's rules, its subscriptions, and its outbox, around a socket.
+
+An idle connection has no task and no buffer of its own beside the one that waits for the client's next frame: a
+frame that the socket takes at once is written where it is made, and only when the client cannot keep up does a writer
+start, which ends when nothing waits any more.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from realtime.errors import Overloaded, Unavailable
+from realtime.frames import Answer, Event
+from realtime.hub import Hub, Subscription
+from realtime.log.contract import Position, Reading
+from realtime.outbox import Merger, Outbox
+from realtime.session import ClientFrame, CloseCode, Limits, Refused, Session
+
+_log = structlog.get_logger(__name__)
+
+_encode = msgspec.json.Encoder().encode
+_SUBSCRIBE_TRIES = 3
+_RESET_RETRY_SECONDS = 1.0
+
+
+class SocketClosed(Exception):
+    """The client is gone."""
+
+
+class Socket(Protocol):
+    """A WebSocket of whatever server."""
+
+    def try_write(self, frame: bytes) -> bool:
+        """Write a ready frame now; False when that is not possible now (or never, with this server)."""
+        ...
+
+    async def send(self, text: str) -> None:
+        """Write a text message; waits while the client does not read. Errors: `SocketClosed`."""
+        ...
+
+    async def receive(self) -> str | bytes:
+        """The client's next message. Errors: `SocketClosed`."""
+        ...
+
+    async def close(self, code: int, reason: str) -> None:
+        """Say goodbye. Errors: `SocketClosed`."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection of a client that does not read the goodbye."""
+        ...
+
+
+class Application(Protocol):
+    """What a connection asks of the program that it is part of. All but `merger` may raise `Refused`."""
+
+    @property
+    def merger(self) -> Merger:
+        """Which events may be merged for a slow client."""
+        ...
+
+    def decode(self, raw: str) -> ClientFrame:
+        """Make a frame of text."""
+        ...
+
+    async def greet(self, frame: ClientFrame) -> tuple[str, Mapping[str, object]]:
+        """Check a hello; the user, and what the welcome says beside it."""
+        ...
+
+    async def admit(self, user: str, topic: str) -> None:
+        """Check that the user may follow the topic."""
+        ...
+
+    async def snapshot(self, topic: str, reading: Reading) -> object:
+        """The state of a topic as of `reading`, ready for JSON."""
+        ...
+
+    async def handle(self, user: str, frame: ClientFrame) -> Mapping[str, object]:
+        """Do what any other frame asks; the answer, with its `type`."""
+        ...
+
+
+class SubscribeFrame(ClientFrame, Protocol):
+    """A request to follow a topic."""
+
+    @property
+    def conversation(self) -> str:
+        """The topic."""
+        ...
+
+    @property
+    def position(self) -> Position | None:
+        """Where the client is, if it was there before."""
+        ...
+
+
+class Connection:
+    """Run it with `run()`; it ends when the client leaves or is shown out."""
+
+    def __init__(self, socket: Socket, hub: Hub, application: Application, limits: Limits) -> None:
+        loop = asyncio.get_running_loop()
+        self._socket = socket
+        self._hub = hub
+        self._application = application
+        self._limits = limits
+        self._session = Session(application.decode, limits, loop.time())
+        self._outbox = Outbox(application.merger)
+        self._subscriptions: dict[str, Subscription] = {}
+        self._now = loop.time
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writer: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def run(self) -> None:
+        """Serve the client. Never raises for what a client does."""
+        try:
+            if await self._until_greeted():
+                while not self._closing:
+                    await self._serve(await self._socket.receive())
+        except SocketClosed:
+            pass
+        finally:
+            await self._end()
+
+    async def run_following(self, user: str, topic: str, after: Position | None) -> None:
+        """Serve a client that says nothing and was admitted already: it follows one topic until it leaves."""
+        self._session.greet(user)
+        try:
+            await self._begin(topic, after, None)
+            while not self._closing:
+                await self._socket.receive()
+        except SocketClosed:
+            pass
+        except (Refused, Unavailable):
+            await self._close(CloseCode.INTERNAL, "unavailable")
+        finally:
+            await self._end()
+
+    def deliver(self, event: Event) -> None:
+        """Take an event from the hub."""
+        if self._writer is None and not self._outbox and self._socket.try_write(event.frame):
+            return
+        self._outbox.put(event)
+        self._wake()
+
+    def reset(self, topic: str) -> None:
+        """The topic began anew: give the client a snapshot."""
+        self._subscriptions.pop(topic, None)
+        self._outbox.forget(topic)
+        self._spawn(self._begin_again(topic))
+
+    def say(self, **fields: object) -> None:
+        """Send a frame that is of no log; a field that is None is left out."""
+        self._put(Answer(_encode({key: value for key, value in fields.items() if value is not None})))
+
+    async def leave(self, reconnect_after: float) -> None:
+        """This instance stops: tell the client when to come back, and close."""
+        self.say(type="going_away", reconnect_after=reconnect_after)
+        await self._close(CloseCode.RESTARTING, "this instance restarts")
+
+    async def _end(self) -> None:
+        self._closing = True
+        for subscription in self._subscriptions.values():
+            self._hub.unsubscribe(subscription)
+        self._subscriptions.clear()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ── inbound ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _until_greeted(self) -> bool:
+        try:
+            async with asyncio.timeout(self._limits.hello_seconds):
+                while not self._session.greeted and not self._closing:
+                    await self._serve(await self._socket.receive())
+        except TimeoutError:
+            await self._close(CloseCode.NO_HELLO, "no hello in time")
+            return False
+        return not self._closing
+
+    async def _serve(self, raw: str | bytes) -> None:
+        frame_id: str | None = None
+        try:
+            frame = self._session.receive(raw, self._now())
+            frame_id = frame.id
+            await self._dispatch(frame)
+        except Refused as refusal:
+            self._refuse(refusal, frame_id or refusal.frame_id)
+            if refusal.close is not None:
+                await self._close(refusal.close, refusal.detail)
+        except Unavailable:
+            self._refuse(Refused("unavailable", "A store cannot be reached now.", retry_after=1.0), frame_id)
+
+    async def _dispatch(self, frame: ClientFrame) -> None:
+        user = self._session.user
+        if user is None:
+            user, welcome = await self._application.greet(frame)
+            self._session.greet(user)
+            self.say(type="welcome", id=frame.id, **welcome)
+        elif frame.type == "ping":
+            self.say(type="pong", id=frame.id)
+        elif frame.type == "subscribe":
+            request: Any = frame
+            await self._subscribe(user, request)
+        elif frame.type == "unsubscribe":
+            topic: str = getattr(frame, "conversation")  # noqa: B009 - the type is the application's
+            self._unsubscribe(topic)
+            self.say(type="unsubscribed", id=frame.id, conversation=topic)
+        else:
+            answer = await self._application.handle(user, frame)
+            self.say(**answer, id=frame.id)
+
+    def _refuse(self, refusal: Refused, frame_id: str | None) -> None:
+        self.say(
+            type="error",
+            id=frame_id,
+            code=refusal.code,
+            detail=refusal.detail,
+            field=refusal.field,
+            retry_after=refusal.retry_after,
+        )
+
+    # ── subscriptions ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _subscribe(self, user: str, frame: SubscribeFrame) -> None:
+        topic = frame.conversation
+        await self._application.admit(user, topic)
+        self._unsubscribe(topic)
+        self._session.may_subscribe(len(self._subscriptions))
+        await self._begin(topic, frame.position, frame.id)
+
+    def _unsubscribe(self, topic: str) -> None:
+        subscription = self._subscriptions.pop(topic, None)
+        if subscription is not None:
+            self._hub.unsubscribe(subscription)
+        self._outbox.forget(topic)
+
+    async def _begin(self, topic: str, after: Position | None, frame_id: str | None) -> None:
+        for tries_left in reversed(range(_SUBSCRIBE_TRIES)):
+            subscription, reading = await self._hub.subscribe(topic, self, after)
+            try:
+                snapshot = None if reading.recovered else await self._application.snapshot(topic, reading)
+                self._subscriptions[topic] = subscription
+                self.say(
+                    type="subscribed",
+                    id=frame_id,
+                    conversation=topic,
+                    epoch=reading.position.epoch,
+                    offset=reading.position.offset,
+                    recovered=reading.recovered,
+                    snapshot=snapshot,
+                )
+                for entry in reading.entries:
+                    self.deliver(Event(topic, entry.offset, entry.body))
+                subscription.go_live(reading.position)
+            except Overloaded:
+                # The client was told a position that cannot be continued: what it gets next replaces it.
+                self._unsubscribe(topic)
+                after, frame_id = None, None
+                if not tries_left:
+                    raise Refused("unavailable", "Too much is going on here.", retry_after=1.0) from None
+            except BaseException:
+                self._hub.unsubscribe(subscription)
+                raise
+            else:
+                return
+
+    async def _begin_again(self, topic: str) -> None:
+        user = self._session.user
+        assert user is not None
+        while not self._closing:
+            try:
+                await self._application.admit(user, topic)
+                await self._begin(topic, None, None)
+            except Unavailable:
+                await asyncio.sleep(_RESET_RETRY_SECONDS)
+            except Refused as refusal:
+                if refusal.code != "unavailable":
+                    self._refuse(refusal, None)
+                    return
+                await asyncio.sleep(_RESET_RETRY_SECONDS)
+            else:
+                return
+
+    # ── outbound ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _put(self, answer: Answer) -> None:
+        if self._writer is None and not self._outbox and self._socket.try_write(answer.frame):
+            return
+        self._outbox.put(answer)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._writer is None and not self._closing:
+            self._writer = self._spawn(self._write())
+
+    async def _write(self) -> None:
+        """Write while something waits. What arrives meanwhile merges in the outbox."""
+        try:
+            while (item := self._outbox.take()) is not None:
+                async with asyncio.timeout(self._limits.write_seconds):
+                    await self._socket.send(item.text.decode())
+            for topic in list(self._outbox.lapsed):
+                self._unsubscribe(topic)
+                self._spawn(self._begin_again(topic))
+        except TimeoutError:
+            await self._close(CloseCode.TOO_SLOW, "reading too slowly")
+        except SocketClosed:
+            self._closing = True
+        finally:
+            self._writer = None
+        if self._outbox:
+            self._wake()
+
+    async def _close(self, code: int, reason: str) -> None:
+        self._closing = True
+        try:
+            async with asyncio.timeout(1.0):
+                while code != CloseCode.TOO_SLOW and (item := self._outbox.take()) is not None:
+                    await self._socket.send(item.text.decode())
+                await self._socket.close(code, reason)
+        except TimeoutError:
+            self._socket.abort()
+        except SocketClosed:
+            _log.debug("client was gone before goodbye", code=code)
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

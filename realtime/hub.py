@@ -1,0 +1,247 @@
+"""The hub of one instance: each topic is followed once, however many sockets want it.
+
+Subscribing closes the gap between history and live as Centrifugo does: begin to buffer live events, read the log,
+answer, flush what was buffered and is newer, check that it joins without a hole, go live. A hole on the live path
+(a lost publication, a reconnection) is mended by reading the log again; a lost *last* publication is found by
+comparing positions every few seconds. When the epoch changes, earlier offsets say nothing any more, and every
+subscription of the topic is told to start from a snapshot.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from realtime.errors import Overloaded, Unavailable
+from realtime.frames import Event
+from realtime.log.contract import Entry, Feed, Log, Position, Published, Reading
+
+_log = structlog.get_logger(__name__)
+
+_BUFFERED_EVENTS = 4096
+_CHECK_SECONDS = 3.0
+_LINGER_SECONDS = 10.0
+
+
+class Subscriber(Protocol):
+    """One client's end of a subscription; both methods return at once."""
+
+    def deliver(self, event: Event) -> None:
+        """Take the next event: its offset is one more than that of the event before."""
+        ...
+
+    def reset(self, topic: str) -> None:
+        """The topic cannot go on from where it was: subscribe again, from a snapshot."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """A subscriber's place in a topic. It buffers until `go_live` is called."""
+
+    topic: str
+    subscriber: Subscriber
+    position: Position | None = None
+    buffer: list[Event] | None = field(default_factory=list[Event])
+    outdated: bool = False
+    """The epoch changed between reading and going live."""
+
+    def offer(self, event: Event) -> None:
+        """Deliver an event that is newer than the position, or keep it until the subscription is live."""
+        if self.buffer is not None:
+            if len(self.buffer) < _BUFFERED_EVENTS:
+                self.buffer.append(event)
+        elif self.position is not None and event.offset > self.position.offset:
+            self.position = Position(self.position.epoch, event.offset)
+            self.subscriber.deliver(event)
+
+    def go_live(self, position: Position) -> None:
+        """Deliver what was buffered beyond `position` and stop buffering.
+
+        Errors: `Overloaded` when the buffer does not join `position` (it was full, or is of another epoch): subscribe
+        again.
+        """
+        if self.outdated:
+            raise Overloaded("the log began anew while a subscription began")
+        buffered, self.buffer = self.buffer or [], None
+        self.position = position
+        for event in buffered:
+            if event.offset > self.position.offset + 1:
+                raise Overloaded("more was published than a subscription buffers while it begins")
+            self.offer(event)
+
+
+@dataclass(slots=True, eq=False)
+class _Topic:
+    name: str
+    position: Position | None = None
+    seen: Position | None = None
+    """The last publication while no position was known."""
+    subscriptions: set[Subscription] = field(default_factory=set[Subscription])
+    healing: asyncio.Task[None] | None = None
+    backlog: list[Published] = field(default_factory=list[Published])
+    linger: asyncio.TimerHandle | None = None
+
+
+class Hub:
+    """Use as `async with asyncio.TaskGroup() as group: hub.start(group)`; the group's end stops it."""
+
+    def __init__(self, log: Log, feed: Feed) -> None:
+        self._log = log
+        self._feed = feed
+        self._topics: dict[str, _Topic] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self.delivered = 0
+
+    def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Begin to follow; cancel the returned tasks to stop."""
+        self._tasks = group
+        return [group.create_task(self._follow()), group.create_task(self._check_positions())]
+
+    async def subscribe(
+        self, topic: str, subscriber: Subscriber, after: Position | None
+    ) -> tuple[Subscription, Reading]:
+        """Attach a subscriber. The caller sends what `Reading` holds and then calls `go_live(reading.position)`.
+
+        Errors: `Unavailable`; nothing stays attached then.
+        """
+        state = self._topics.get(topic)
+        if state is None:
+            state = self._topics[topic] = _Topic(topic)
+        if state.linger is not None:
+            state.linger.cancel()
+            state.linger = None
+        subscription = Subscription(topic, subscriber)
+        state.subscriptions.add(subscription)
+        try:
+            await self._feed.follow(topic)
+            reading = await self._log.read(topic, after)
+        except BaseException:
+            self.unsubscribe(subscription)
+            raise
+        if state.position is None or state.position.epoch != reading.position.epoch:
+            self._adopt(state, reading.position, reader=subscription)
+        return subscription, reading
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Detach; the topic is followed a little longer, as people who reload come back at once."""
+        state = self._topics.get(subscription.topic)
+        if state is None:
+            return
+        state.subscriptions.discard(subscription)
+        if not state.subscriptions and state.linger is None:
+            loop = asyncio.get_running_loop()
+            state.linger = loop.call_later(_LINGER_SECONDS, self._spawn_drop, state)
+
+    def topics(self) -> int:
+        """How many topics this instance follows."""
+        return len(self._topics)
+
+    async def _follow(self) -> None:
+        async for published in self._feed.events():
+            if published is None:
+                for state in list(self._topics.values()):
+                    self._heal(state)
+                continue
+            state = self._topics.get(published.topic)
+            if state is not None:
+                self._receive(state, published)
+
+    def _receive(self, state: _Topic, published: Published) -> None:
+        if state.healing is not None:
+            if len(state.backlog) < _BUFFERED_EVENTS:
+                state.backlog.append(published)
+            return
+        if state.position is None:
+            # Nobody is live yet; those who begin compare this with what they read.
+            state.seen = published.position
+            self._offer(state, Entry(published.position.offset, published.body))
+            return
+        if published.position.epoch != state.position.epoch:
+            self._adopt(state, published.position)
+            self._offer(state, Entry(published.position.offset, published.body))
+            return
+        expected = state.position.offset + 1
+        if published.position.offset < expected:
+            return
+        if published.position.offset > expected:
+            _log.info(
+                "hole on the live path", topic=state.name, expected=expected, got=published.position.offset
+            )
+            self._heal(state)
+            return
+        state.position = published.position
+        self._offer(state, Entry(published.position.offset, published.body))
+
+    def _offer(self, state: _Topic, entry: Entry) -> None:
+        event = Event(state.name, entry.offset, entry.body)
+        self.delivered += len(state.subscriptions)
+        for subscription in state.subscriptions:
+            subscription.offer(event)
+
+    def _adopt(self, state: _Topic, position: Position, reader: Subscription | None = None) -> None:
+        """Take over a position in a new epoch: all others must begin again."""
+        old, state.position = state.position, position
+        if old is None:
+            if state.seen is not None and state.seen.epoch == position.epoch:
+                state.position = max(position, state.seen, key=lambda place: place.offset)
+            return
+        for subscription in [s for s in state.subscriptions if s is not reader]:
+            if subscription.buffer is not None:
+                subscription.outdated = True
+                continue
+            state.subscriptions.discard(subscription)
+            subscription.subscriber.reset(state.name)
+
+    def _heal(self, state: _Topic) -> None:
+        if state.healing is None and state.position is not None and self._tasks is not None:
+            state.healing = self._tasks.create_task(self._read_again(state))
+
+    async def _read_again(self, state: _Topic) -> None:
+        """Read what the live path missed, then go on with what arrived meanwhile."""
+        position = state.position
+        assert position is not None
+        delay = 0.1
+        while True:
+            try:
+                reading = await self._log.read(state.name, position)
+                break
+            except Unavailable as error:
+                _log.warning("cannot read the log", topic=state.name, error=str(error), retry_in=delay)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 2.0)
+        if reading.recovered:
+            for entry in reading.entries:
+                self._offer(state, entry)
+            state.position = reading.position
+        else:
+            self._adopt(state, reading.position)
+        backlog, state.backlog = state.backlog, []
+        state.healing = None
+        for published in backlog:
+            self._receive(state, published)
+
+    async def _check_positions(self) -> None:
+        """Find what nobody would notice: a lost publication with none after it."""
+        while True:
+            await asyncio.sleep(_CHECK_SECONDS)
+            states = [s for s in self._topics.values() if s.subscriptions and s.position and not s.healing]
+            if not states:
+                continue
+            before = [state.position for state in states]
+            try:
+                actual = await self._log.offsets([state.name for state in states])
+            except Unavailable:
+                continue  # the feed notices the same, and says so
+            for state, known, found in zip(states, before, actual, strict=True):
+                # Only a topic that has not moved since can be said to have missed something.
+                if found is not None and found != known and state.position == known:
+                    self._heal(state)
+
+    def _spawn_drop(self, state: _Topic) -> None:
+        if self._tasks is not None and not state.subscriptions and self._topics.get(state.name) is state:
+            del self._topics[state.name]
+            if state.healing is not None:
+                state.healing.cancel()
+            self._tasks.create_task(self._feed.unfollow(state.name))

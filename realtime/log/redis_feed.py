@@ -1,0 +1,110 @@
+"""Live entries over one pub/sub connection, which heals itself and says when it did.
+
+redis-py's default socket time limit breaks a quiet subscription, so this connection has none; that it is alive is
+checked by a ping instead.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from realtime.errors import Unavailable
+from realtime.log.contract import Position, Published
+from realtime.log.redis import channel
+
+_log = structlog.get_logger(__name__)
+
+_PING_SECONDS = 5.0
+_FOLLOW_SECONDS = 5.0
+_RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class RedisFeed:
+    """`realtime.log.contract.Feed`. `client` must not decode responses and must have no socket time limit."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._pubsub: PubSub | None = None
+        self._wanted: dict[str, asyncio.Event] = {}
+
+    async def follow(self, topic: str) -> None:
+        """See the port."""
+        name = channel(topic)
+        confirmed = self._wanted.get(name)
+        if confirmed is None:
+            confirmed = self._wanted[name] = asyncio.Event()
+            await self._tell("subscribe", name)
+        try:
+            async with asyncio.timeout(_FOLLOW_SECONDS):
+                await confirmed.wait()
+        except TimeoutError as error:
+            raise Unavailable("redis: the subscription was not confirmed in time") from error
+
+    async def unfollow(self, topic: str) -> None:
+        """See the port."""
+        name = channel(topic)
+        if self._wanted.pop(name, None) is not None:
+            await self._tell("unsubscribe", name)
+
+    async def events(self) -> AsyncIterator[Published | None]:
+        """See the port. Runs until it is closed; one reader at a time."""
+        failures = 0
+        while True:
+            self._pubsub = pubsub = cast("PubSub", cast("Any", self._client).pubsub())
+            try:
+                # A subscription of its own keeps the connection open when no topic is followed.
+                await cast("Any", pubsub).subscribe("log:keepalive", *self._wanted)
+                async for message in self._messages(pubsub, awaited={"log:keepalive", *self._wanted}):
+                    failures = 0
+                    yield message
+            except (RedisError, OSError, TimeoutError) as error:
+                delay = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
+                failures += 1
+                _log.warning("feed lost", error=type(error).__name__, retry_in=delay)
+                for confirmed in self._wanted.values():
+                    confirmed.clear()
+                await asyncio.sleep(delay)
+            finally:
+                self._pubsub = None
+                await pubsub.aclose()
+
+    async def _messages(self, pubsub: PubSub, awaited: set[str]) -> AsyncIterator[Published | None]:
+        """Yield None once all of `awaited` is confirmed: only what is read after that cannot have a hole."""
+        pinged = False
+        while True:
+            message = cast("dict[str, Any] | None", await pubsub.get_message(timeout=_PING_SECONDS))
+            if message is None:
+                if pinged:
+                    raise TimeoutError("no answer to a ping")
+                await cast("Any", pubsub).ping()
+                pinged = True
+                continue
+            pinged = False
+            kind = message["type"]
+            if kind == "message":
+                topic = cast("bytes", message["channel"])[5:-1].decode()
+                epoch, offset, body = cast("bytes", message["data"]).split(b" ", 2)
+                yield Published(topic, Position(epoch.decode(), int(offset)), body)
+            elif kind == "subscribe":
+                name = cast("bytes", message["channel"]).decode()
+                if name in self._wanted:
+                    self._wanted[name].set()
+                if name in awaited:
+                    awaited.remove(name)
+                    if not awaited:
+                        yield None
+
+    async def _tell(self, command: str, name: str) -> None:
+        """Send a (un)subscription; when the connection is down, the reconnection sends all that is wanted."""
+        pubsub = self._pubsub
+        if pubsub is None or not pubsub.subscribed:
+            return
+        try:
+            await getattr(pubsub, command)(name)
+        except (RedisError, OSError):
+            _log.info("feed is reconnecting", command=command)

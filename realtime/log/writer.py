@@ -1,0 +1,221 @@
+"""Growing drafts at a cost that follows the time on screen, not the number of tokens.
+
+Writing never waits: a piece of text goes into the draft's buffer, and one loop for all drafts of the process appends
+what has gathered, in one round trip, at once when it was idle and then at most every 25 ms (later when the engine is
+slow: the pause is never shorter than the last append took). While the engine is away, text gathers up to a bound;
+`room` is where the producer waits then.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from realtime.errors import DraftLost, StaleWriter, Unavailable
+from realtime.log.contract import Close, Grow, Log, Open, Position, Record
+
+_log = structlog.get_logger(__name__)
+
+_PAUSE_SECONDS = 0.025
+_LONGEST_PAUSE_SECONDS = 1.0
+_MOST_WAITING = 64 * 1024
+"""Code points of one draft that may wait to be appended."""
+
+Body = Callable[[int, str], bytes]
+"""From a position in code points and a text to the event that says so."""
+
+
+@dataclass(slots=True)
+class _Text:
+    """Pieces that will be appended as one event; `body` tells which kind."""
+
+    body: Body
+    grows: bool
+    at: int
+    pieces: list[str]
+
+
+class DraftWriter:
+    """One attempt's hold on one draft. Every method raises `StaleWriter` once a newer attempt has taken over."""
+
+    def __init__(self, publisher: "Publisher", topic: str, draft: str, attempt: int) -> None:
+        self._publisher = publisher
+        self.topic = topic
+        self.draft = draft
+        self.attempt = attempt
+        self.length = 0
+        self._opening: Record | None = None
+        self._waiting: list[_Text | Record] = []
+        self._waiting_length = 0
+        self._appended: list[str] = []
+        self._size = 0
+        self._error: StaleWriter | None = None
+        self._changed = asyncio.Event()
+
+    def open(self, body: bytes, header: bytes) -> None:
+        """Take the draft over, empty."""
+        self._opening = Record(body, Open(self.draft, self.attempt, header))
+        self._add(self._opening)
+
+    def event(self, body: bytes) -> None:
+        """An event that leaves the draft as it is, after everything written before."""
+        self._add(Record(body))
+
+    def write(self, text: str, body: Body) -> None:
+        """More of the draft's text."""
+        self._check()
+        self._gather(text, body, self.length, grows=True)
+        self.length += len(text)
+
+    def aside(self, text: str, body: Body, at: int) -> None:
+        """Text that is streamed beside the draft and no part of it; `at` counts by itself."""
+        self._check()
+        self._gather(text, body, at, grows=False)
+
+    def close(self, body: bytes) -> None:
+        """The last event; the draft is forgotten."""
+        self._add(Record(body, Close(self.draft, self.attempt)))
+
+    async def room(self) -> None:
+        """Wait while too much is waiting to be appended."""
+        while self._waiting_length > _MOST_WAITING:
+            await self._next_change()
+
+    async def flush(self) -> None:
+        """Wait until everything written so far is in the log. Bound this wait: the engine may be away."""
+        while self._waiting:
+            await self._next_change()
+        self._check()
+
+    # ── the publisher's side ─────────────────────────────────────────────────────────────────────────────────
+
+    def records(self) -> list[Record]:
+        """What waits, ready to be appended. Nothing is taken until `settle`."""
+        size = self._size
+        made: list[Record] = []
+        for item in self._waiting:
+            if isinstance(item, Record):
+                made.append(item)
+                continue
+            text = "".join(item.pieces)
+            change = Grow(self.draft, self.attempt, size, text) if item.grows else None
+            size += len(text.encode()) if item.grows else 0
+            made.append(Record(item.body(item.at, text), change))
+        return made
+
+    def settle(self, records: Sequence[Record], outcomes: Sequence[Position | Exception]) -> None:
+        """Take note of what was appended: `records` are the first of what waits."""
+        lost = closed = False
+        for record, outcome in zip(records, outcomes, strict=True):
+            if isinstance(outcome, StaleWriter):
+                self._error = outcome
+                self._waiting.clear()
+                break
+            if isinstance(outcome, DraftLost):
+                lost = True
+            closed = closed or isinstance(record.change, Close)
+            if isinstance(record.change, Grow):
+                # Refused or not, it is part of the text from here on: a lost draft is opened again with all of it.
+                self._appended.append(record.change.text)
+                self._size += len(record.change.text.encode())
+        else:
+            del self._waiting[: len(records)]
+        left = (item for item in self._waiting if isinstance(item, _Text))
+        self._waiting_length = sum(len(piece) for item in left for piece in item.pieces)
+        if lost and not closed and self._opening is not None and isinstance(self._opening.change, Open):
+            header = self._opening.change.header
+            text = "".join(self._appended)
+            self._waiting.insert(0, Record(self._opening.body, Open(self.draft, self.attempt, header, text)))
+        self._changed.set()
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to append."""
+        return bool(self._waiting)
+
+    def _gather(self, text: str, body: Body, at: int, *, grows: bool) -> None:
+        last = self._waiting[-1] if self._waiting else None
+        joins = isinstance(last, _Text) and last.grows == grows and not self._publisher.appending(self)
+        if joins and isinstance(last, _Text):
+            last.pieces.append(text)
+        else:
+            self._waiting.append(_Text(body, grows, at, [text]))
+        self._waiting_length += len(text)
+        self._publisher.wake(self)
+
+    def _add(self, record: Record) -> None:
+        self._check()
+        self._waiting.append(record)
+        self._publisher.wake(self)
+
+    async def _next_change(self) -> None:
+        self._check()
+        self._changed.clear()
+        await self._changed.wait()
+        self._check()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+class Publisher:
+    """Appends for all writers of a process. Run `run()` in a task for as long as there are writers."""
+
+    def __init__(self, log: Log, pause_seconds: float = _PAUSE_SECONDS) -> None:
+        self._log = log
+        self._pause = pause_seconds
+        self._dirty: dict[DraftWriter, None] = {}
+        self._in_flight: set[DraftWriter] = set()
+        self._woken = asyncio.Event()
+        self.appends = 0
+
+    def writer(self, topic: str, draft: str, attempt: int) -> DraftWriter:
+        """A writer for one attempt at one draft."""
+        return DraftWriter(self, topic, draft, attempt)
+
+    def wake(self, writer: DraftWriter) -> None:
+        """There is something to append."""
+        self._dirty[writer] = None
+        self._woken.set()
+
+    def appending(self, writer: DraftWriter) -> bool:
+        """Whether a round trip for this writer is under way: what waits may be in it."""
+        return writer in self._in_flight
+
+    async def run(self) -> None:
+        """Append until cancelled."""
+        loop = asyncio.get_running_loop()
+        failed = 0
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            writers, self._dirty = list(self._dirty), {}
+            began = loop.time()
+            try:
+                await self._append(writers)
+                failed = 0
+            except Unavailable as error:
+                failed += 1
+                if failed == 1:
+                    _log.warning("the log is away; text gathers", error=str(error), drafts=len(writers))
+                for writer in writers:
+                    self.wake(writer)
+            finally:
+                self._in_flight.clear()
+            took = loop.time() - began
+            pause = max(self._pause, took) if not failed else self._pause * 2 ** min(failed, 6)
+            await asyncio.sleep(min(pause, _LONGEST_PAUSE_SECONDS))
+
+    async def _append(self, writers: list[DraftWriter]) -> None:
+        batches = [(writer, writer.records()) for writer in writers if writer.waits]
+        if not batches:
+            return
+        self._in_flight.update(writer for writer, _ in batches)
+        outcomes = await self._log.append_many([(writer.topic, records) for writer, records in batches])
+        self.appends += 1
+        for (writer, records), outcome in zip(batches, outcomes, strict=True):
+            writer.settle(records, outcome)
+            if writer.waits:
+                self.wake(writer)

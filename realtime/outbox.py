@@ -1,0 +1,126 @@
+"""What waits for one client: bounded, in order, and smaller the longer it waits.
+
+Nothing here awaits: the socket's writer takes from it when the client can read again. While a client is slow,
+consecutive deltas of one text merge into one frame. Past the bound, what waits for a topic is dropped as a whole
+and the topic is *lapsed*: the session owes its client a fresh snapshot. Answers are never dropped: a client
+cannot cause more of them than it sends frames, and those are limited.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from realtime.frames import Answer, Event, Merged, Outgoing
+
+
+class Merger(Protocol):
+    """Knows which bodies may become one. What a body says is none of realtime's business."""
+
+    def key(self, body: bytes) -> str | None:
+        """Bodies with the same key that follow one another may be merged; None for never."""
+        ...
+
+    def merge(self, bodies: Sequence[bytes]) -> bytes:
+        """One body that stands for all of them."""
+        ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Consecutive events of one topic that will leave as one frame; `key` None: just one event."""
+
+    key: str | None
+    events: list[Event] = field(default_factory=list[Event])
+    dropped: bool = False
+
+
+class Outbox:
+    """Bounded by `max_bytes` of bodies that wait."""
+
+    def __init__(self, merger: Merger, max_bytes: int = 256 * 1024) -> None:
+        self._merger = merger
+        self._max_bytes = max_bytes
+        self._queue: deque[_Waiting | Answer] = deque()
+        self._last: dict[str, _Waiting] = {}
+        self._bytes = 0
+        self.lapsed: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._queue)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of event bodies that wait."""
+        return self._bytes
+
+    def put(self, item: Outgoing) -> None:
+        """Append an item; may merge it, or lapse its topic."""
+        if isinstance(item, Answer):
+            self._queue.append(item)
+            return
+        if item.topic in self.lapsed:
+            return
+        if isinstance(item, Merged):
+            raise TypeError("merging is the outbox's own work")
+        self._bytes += len(item.body)
+        if self._bytes > self._max_bytes:
+            self._lapse_largest(item)
+            if item.topic in self.lapsed:
+                return
+        key = self._merger.key(item.body)
+        last = self._last.get(item.topic)
+        if (
+            key is not None
+            and last is not None
+            and last.key == key
+            and last.events[-1].offset + 1 == item.offset
+        ):
+            last.events.append(item)
+            return
+        waiting = _Waiting(key, [item])
+        self._last[item.topic] = waiting
+        self._queue.append(waiting)
+
+    def take(self) -> Outgoing | None:
+        """The next frame, merged as far as possible; None when nothing waits."""
+        while self._queue:
+            head = self._queue.popleft()
+            if isinstance(head, Answer):
+                return head
+            if head.dropped:
+                continue
+            topic = head.events[0].topic
+            if self._last.get(topic) is head:
+                del self._last[topic]
+            self._bytes -= sum(len(event.body) for event in head.events)
+            return self._merged(head.events)
+        return None
+
+    def forget(self, topic: str) -> None:
+        """Drop what waits for a topic (it was unsubscribed, or a snapshot replaces it)."""
+        self.lapsed.discard(topic)
+        self._last.pop(topic, None)
+        for waiting in self._queue:
+            if isinstance(waiting, _Waiting) and not waiting.dropped and waiting.events[0].topic == topic:
+                self._bytes -= sum(len(event.body) for event in waiting.events)
+                waiting.dropped = True
+                waiting.events = []
+
+    def _lapse_largest(self, incoming: Event) -> None:
+        sizes: dict[str, int] = {incoming.topic: len(incoming.body)}
+        for waiting in self._queue:
+            if isinstance(waiting, _Waiting):
+                for event in waiting.events:
+                    sizes[event.topic] = sizes.get(event.topic, 0) + len(event.body)
+        largest = max(sizes, key=lambda topic: sizes[topic])
+        if largest == incoming.topic:
+            self._bytes -= len(incoming.body)
+        self.forget(largest)
+        self.lapsed.add(largest)
+
+    def _merged(self, events: list[Event]) -> Outgoing:
+        if len(events) == 1:
+            return events[0]
+        body = self._merger.merge([event.body for event in events])
+        return Merged(events[0].topic, events[0].offset, events[-1].offset, body)

@@ -1,0 +1,1 @@
+"""The queue of jobs: at least once, in lanes, with leases."""

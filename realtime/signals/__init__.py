@@ -1,0 +1,1 @@
+"""Short notices between processes."""

@@ -1,0 +1,43 @@
+"""Signals over the pub/sub of Redis or Valkey."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from realtime.redis import translated_errors
+
+_log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS = 0.5
+
+
+class RedisSignals:
+    """`realtime.signals.contract.Signals`: `commands` to send with, `subscriptions` to listen with."""
+
+    def __init__(self, commands: Redis, subscriptions: Redis) -> None:
+        self._commands: Any = commands  # redis-py leaves the types of pub/sub open
+        self._subscriptions: Any = subscriptions
+
+    async def send(self, name: str, value: str) -> None:
+        """See the port."""
+        async with translated_errors():
+            await self._commands.publish(f"signal:{name}", value)
+
+    async def listen(self, name: str) -> AsyncIterator[str]:
+        """See the port."""
+        while True:
+            pubsub = self._subscriptions.pubsub()
+            try:
+                await pubsub.subscribe(f"signal:{name}")
+                async for message in pubsub.listen():
+                    if message["type"] == "message":
+                        yield cast("bytes", message["data"]).decode()
+            except (RedisError, OSError) as error:
+                _log.warning("signals lost", error=type(error).__name__, retry_in=_RETRY_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
+            finally:
+                await pubsub.aclose()

@@ -1,0 +1,1 @@
+"""What people want done: check, decide, append, and publish after the commit."""

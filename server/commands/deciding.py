@@ -1,0 +1,34 @@
+"""Decide on the present state, append, and decide again when somebody else was first."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+
+from server.domain.conversation import Conversation
+from server.domain.errors import Unavailable
+from server.domain.events import Event
+from server.storage.event_store import EventStore, Stale
+from server.storage.reads import Reads
+
+_TRIES = 40
+_PAUSE_SECONDS = 0.02
+
+Decision = Callable[[Conversation], Awaitable[Sequence[Event]]]
+
+
+async def decide(
+    store: EventStore, reads: Reads, conversation: str, actor: str, decision: Decision
+) -> Sequence[Event]:
+    """The events that were appended. Errors: what `decision` raises; `Unavailable` when it is never first."""
+    for attempt in range(_TRIES):
+        state, version = await reads.conversation_at(conversation)
+        decided = await decision(state)
+        if not decided:
+            return decided
+        try:
+            await store.append(decided, expected=version, actor=actor)
+        except Stale:
+            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt + 1, 10)))  # noqa: S311 - jitter
+            continue
+        return decided
+    raise Unavailable("This conversation is too busy; its store", code="overloaded", retry_after=0.5)

@@ -1,0 +1,130 @@
+"""What has happened: the stored facts of a conversation, in the past tense, complete enough to rebuild everything.
+
+They are not what clients see (that is `server.domain.wire`): these are for ever, those are for now. A field is never
+renamed or given another meaning; a change is a new `type` or an optional field.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from server.domain.message import Role
+from server.domain.reply import Timing, Usage
+from server.domain.settings import ReplySettings
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    conversation: str
+    at: datetime
+
+
+class ConversationCreated(_Event):
+    """Somebody began a conversation."""
+
+    type: Literal["conversation.created"] = "conversation.created"
+    owner: str
+    members: list[str]
+    title: str
+    character: str | None
+    settings: ReplySettings
+
+
+class ConversationChanged(_Event):
+    """How it is called and conducted from now on."""
+
+    type: Literal["conversation.changed"] = "conversation.changed"
+    title: str
+    character: str | None
+    members: list[str]
+    settings: ReplySettings
+
+
+class ConversationDeleted(_Event):
+    """Nobody can reach it any more."""
+
+    type: Literal["conversation.deleted"] = "conversation.deleted"
+
+
+class MessageCreated(_Event):
+    """Somebody wrote something."""
+
+    type: Literal["message.created"] = "message.created"
+    message: str
+    seq: int
+    role: Role
+    user: str | None
+    text: str
+    key: str | None = None
+
+
+class ReplyRequested(_Event):
+    """An answer to `message` is owed from now on, whatever dies."""
+
+    type: Literal["reply.requested"] = "reply.requested"
+    reply: str
+    message: str
+    seq: int
+    user: str
+    settings: ReplySettings
+
+
+class ReplyStarted(_Event):
+    """A worker has taken it up; attempts count from 1, and only the newest may write."""
+
+    type: Literal["reply.started"] = "reply.started"
+    reply: str
+    attempt: int
+    worker: str
+    provider: str
+    model: str
+
+
+class _ReplyEnded(_Event):
+    reply: str
+    attempt: int
+    text: str
+    length: int
+    sha256: str
+    usage: Usage | None
+    timing: Timing
+
+
+class ReplyCompleted(_ReplyEnded):
+    """The whole answer."""
+
+    type: Literal["reply.completed"] = "reply.completed"
+    cost: float | None
+    finish: str
+
+
+class ReplyFailed(_ReplyEnded):
+    """No whole answer; `text` is what there was."""
+
+    type: Literal["reply.failed"] = "reply.failed"
+    code: str
+    detail: str
+
+
+class ReplyCancelled(_ReplyEnded):
+    """Somebody said stop; `text` is what there was."""
+
+    type: Literal["reply.cancelled"] = "reply.cancelled"
+
+
+ReplyEnded = ReplyCompleted | ReplyFailed | ReplyCancelled
+
+Event = Annotated[
+    ConversationCreated
+    | ConversationChanged
+    | ConversationDeleted
+    | MessageCreated
+    | ReplyRequested
+    | ReplyStarted
+    | ReplyCompleted
+    | ReplyFailed
+    | ReplyCancelled,
+    Field(discriminator="type"),
+]

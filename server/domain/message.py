@@ -1,0 +1,54 @@
+"""A message: what somebody wrote, or a reply."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from server.domain.ids import ConversationId, MessageId, UserId
+from server.domain.settings import ReplySettings
+
+Role = Literal["user", "assistant"]
+Status = Literal["queued", "running", "completed", "failed", "cancelled"]
+ENDED: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
+
+
+class NewMessage(BaseModel):
+    """What somebody sends."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+    key: str | None = Field(
+        default=None, min_length=1, max_length=128, description="Makes the send idempotent."
+    )
+    reply: ReplySettings | Literal[False] = Field(
+        default=ReplySettings(), description="Settings of this one reply, or false for none."
+    )
+
+
+class Message(BaseModel):
+    """A message as it stands; a reply's text is what is stored, not what is on its way."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: MessageId
+    conversation: ConversationId
+    seq: int = Field(ge=1, description="1, 2, 3 … in the conversation, without holes.")
+    role: Role
+    user: UserId | None = Field(description="Who wrote it; null for a reply.")
+    text: str
+    status: Status
+    created_at: datetime
+    reply_to: MessageId | None = Field(default=None, description="The message that a reply answers.")
+    provider: str | None = None
+    model: str | None = None
+    error: str | None = Field(default=None, description="Of a failed reply: its code.")
+
+
+class Sent(BaseModel):
+    """The answer to a send: it is stored."""
+
+    message: MessageId
+    reply: MessageId | None
+    duplicate: bool

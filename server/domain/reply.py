@@ -1,0 +1,69 @@
+"""A reply: the work of making an assistant's message. It has the message's id."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from server.domain.ids import ConversationId, MessageId, UserId
+from server.domain.message import ENDED, Status
+from server.domain.settings import ReplySettings
+
+
+class Usage(BaseModel):
+    """Tokens; `exact` when the provider counted them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    input: int
+    output: int
+    exact: bool
+
+
+class Timing(BaseModel):
+    """Milliseconds: accepted to started, started to the first token, accepted to the end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    queued_ms: int
+    first_token_ms: int | None
+    total_ms: int
+
+
+class Trouble(BaseModel):
+    """Why a reply failed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    detail: str
+
+
+class Reply(BaseModel):
+    """A reply as it stands."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: MessageId
+    conversation: ConversationId
+    message: MessageId = Field(description="What it answers.")
+    user: UserId = Field(description="Who asked.")
+    status: Status
+    settings: ReplySettings
+    attempt: int = Field(default=0, description="How many workers have taken it up.")
+    provider: str | None = None
+    model: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancel_requested: bool = False
+    length: int | None = Field(default=None, description="Code points of the text.")
+    sha256: str | None = Field(default=None, description="Of the text in UTF-8, in hex.")
+    usage: Usage | None = None
+    cost: float | None = Field(default=None, description="In US dollars; null where no price is known.")
+    timing: Timing | None = None
+    error: Trouble | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is completed, failed or cancelled."""
+        return self.status in ENDED

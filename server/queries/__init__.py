@@ -1,0 +1,1 @@
+"""What people want to see, and what a model gets to see."""

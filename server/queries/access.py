@@ -1,0 +1,48 @@
+"""Reading with permission: what may somebody see?"""
+
+from server.domain.character import Character
+from server.domain.conversation import Conversation
+from server.domain.errors import Forbidden
+from server.domain.message import Message
+from server.domain.reply import Reply
+from server.storage.pages import Cut, Page
+from server.storage.reads import Reads
+
+
+class Queries:
+    """Each method answers for one user. Errors: `NotFound`, `Forbidden`, `Invalid`, `Unavailable`."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def conversation(self, user: str, conversation: str) -> Conversation:
+        """One conversation that the user takes part in."""
+        found = await self._reads.conversation(conversation)
+        found.admit(user)
+        return found
+
+    async def conversations(self, user: str, cut: Cut) -> Page[Conversation]:
+        """All of the user's, the one with the latest message first."""
+        return await self._reads.conversations(user, cut)
+
+    async def messages(self, user: str, conversation: str, cut: Cut) -> Page[Message]:
+        """A page of a conversation; without a cursor, the newest."""
+        await self.conversation(user, conversation)
+        return await self._reads.messages(conversation, cut)
+
+    async def reply(self, user: str, reply: str) -> Reply:
+        """One reply."""
+        found = await self._reads.reply(reply)
+        await self.conversation(user, found.conversation)
+        return found
+
+    async def character(self, user: str, character: str) -> Character:
+        """One of the user's characters."""
+        found = await self._reads.character(character)
+        if found.owner != user:
+            raise Forbidden("forbidden", "This character is somebody else's.")
+        return found
+
+    async def characters(self, user: str, cut: Cut) -> Page[Character]:
+        """All of the user's characters."""
+        return await self._reads.characters(user, cut)

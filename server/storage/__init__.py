@@ -1,0 +1,1 @@
+"""What is kept: events, and the documents that follow from them."""

@@ -1,0 +1,67 @@
+"""The connection to MongoDB: a replica set, because nothing is accepted outside a transaction."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from beanie import init_beanie  # pyright: ignore[reportUnknownVariableType]: untyped parameters
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from server.domain.errors import Unavailable
+from server.storage.documents import DOCUMENTS
+
+Client = AsyncMongoClient[dict[str, Any]]
+
+_ANSWER_MS = 5_000
+
+
+class NotAReplicaSet(Exception):
+    """The server is not a member of a replica set; the message says how to mend it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This MongoDB is not a replica set, and without one there are no transactions.\n"
+            "Start it with `mongod --replSet rs0`, then once:  mongosh --eval 'rs.initiate()'\n"
+            "and connect with  CHAT_MONGODB_URL='mongodb://…/?replicaSet=rs0'."
+        )
+
+
+@asynccontextmanager
+async def database(url: str, name: str) -> AsyncGenerator[Client]:
+    """Connect, check, and declare documents and indexes. Errors: `NotAReplicaSet`, `Unavailable`."""
+    client: Client = AsyncMongoClient(
+        url,
+        serverSelectionTimeoutMS=_ANSWER_MS,
+        connectTimeoutMS=_ANSWER_MS,
+        socketTimeoutMS=4 * _ANSWER_MS,
+        tz_aware=True,
+        w="majority",
+        readConcernLevel="majority",
+        appname="tertulia",
+    )
+    async with client:
+        async with reachable():
+            hello = await client.admin.command("hello")
+            if "setName" not in hello:
+                raise NotAReplicaSet
+            await init_beanie(database=client[name], document_models=DOCUMENTS)
+        yield client
+
+
+@asynccontextmanager
+async def reachable() -> AsyncGenerator[None]:
+    """Turn the driver's errors into `Unavailable`: nothing is known to be stored."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise Unavailable("The database") from error
+
+
+TRANSACTION: dict[str, Any] = {
+    "read_concern": ReadConcern("snapshot"),
+    "write_concern": WriteConcern("majority", wtimeout=4 * _ANSWER_MS),
+    "max_commit_time_ms": 4 * _ANSWER_MS,
+}

@@ -1,0 +1,171 @@
+"""The documents and their indexes. Each is the present state that follows from the events of its conversation.
+
+`conversations.version` counts the events of a stream and `last_seq` its messages; both move only inside the
+transaction that appends, which is what makes them gapless.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar, cast
+
+from beanie import Document
+from pydantic import Field
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.asynchronous.collection import AsyncCollection
+
+from server.domain.message import Role, Status
+from server.domain.reply import Timing, Trouble, Usage
+from server.domain.settings import ReplySettings
+
+Collection = AsyncCollection[dict[str, Any]]
+
+
+class StoredDocument(Document):
+    """Named by an identifier of ours (`server.domain.ids`)."""
+
+    id: str = ""  # pyright: ignore[reportIncompatibleVariableOverride]: beanie's own default is an ObjectId
+
+    @classmethod
+    def collection(cls) -> Collection:
+        """The driver's collection, for what is said better in MongoDB's own words."""
+        return cast("Collection", cls.get_pymongo_collection())  # pyright: ignore[reportUnknownMemberType]: beanie's
+
+
+class CharacterDocument(StoredDocument):
+    """Who answers."""
+
+    owner: str
+    name: str
+    system_prompt: str
+    greeting: str
+    provider: str | None
+    model: str | None
+    settings: ReplySettings
+    created_at: datetime
+    updated_at: datetime
+
+    class Settings:
+        """Beanie's."""
+
+        name = "characters"
+        indexes: ClassVar = [IndexModel([("owner", ASCENDING), ("_id", DESCENDING)])]
+
+
+class ConversationDocument(StoredDocument):
+    """A conversation and the counters of its stream."""
+
+    owner: str
+    members: list[str]
+    title: str
+    character: str | None
+    settings: ReplySettings
+    created_at: datetime
+    updated_at: datetime
+    last_seq: int = 0
+    version: int = 0
+    deleted: bool = False
+
+    class Settings:
+        """Beanie's."""
+
+        name = "conversations"
+        indexes: ClassVar = [
+            IndexModel([("owner", ASCENDING), ("updated_at", DESCENDING), ("_id", DESCENDING)]),
+            IndexModel([("members", ASCENDING), ("updated_at", DESCENDING), ("_id", DESCENDING)]),
+        ]
+
+
+class MessageDocument(StoredDocument):
+    """A message; a reply's has the reply's id and gets its text when the reply ends."""
+
+    conversation: str
+    seq: int
+    role: Role
+    user: str | None
+    text: str
+    status: Status
+    created_at: datetime
+    reply_to: str | None = None
+    key: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    error: str | None = None
+
+    class Settings:
+        """Beanie's."""
+
+        name = "messages"
+        indexes: ClassVar = [
+            IndexModel([("conversation", ASCENDING), ("seq", ASCENDING)], unique=True),
+            IndexModel(
+                [("conversation", ASCENDING), ("user", ASCENDING), ("key", ASCENDING)],
+                unique=True,
+                partialFilterExpression={"key": {"$type": "string"}},
+            ),
+            IndexModel([("reply_to", ASCENDING)], partialFilterExpression={"reply_to": {"$type": "string"}}),
+        ]
+
+
+class ReplyDocument(StoredDocument):
+    """The work on a reply. `attempt` is its fence: only the newest attempt may save."""
+
+    conversation: str
+    message: str
+    user: str
+    status: Status
+    settings: ReplySettings
+    attempt: int = 0
+    worker: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    created_at: datetime
+    queued_at: datetime | None = None
+    swept_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancel_requested: bool = False
+    length: int | None = None
+    sha256: str | None = None
+    usage: Usage | None = None
+    cost: float | None = None
+    timing: Timing | None = None
+    error: Trouble | None = None
+
+    class Settings:
+        """Beanie's."""
+
+        name = "replies"
+        indexes: ClassVar = [
+            IndexModel([("conversation", ASCENDING), ("status", ASCENDING)]),
+            # What is still owed, for whoever sweeps.
+            IndexModel(
+                [("status", ASCENDING), ("created_at", ASCENDING)],
+                partialFilterExpression={"status": {"$in": ["queued", "running"]}},
+            ),
+        ]
+
+
+class EventDocument(StoredDocument):
+    """A stored event: `(stream, version)` is unique, versions count 1, 2, 3 … without holes."""
+
+    stream: str
+    version: int
+    type: str
+    data: dict[str, Any]
+    meta: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+    class Settings:
+        """Beanie's."""
+
+        name = "events"
+        indexes: ClassVar = [
+            IndexModel([("stream", ASCENDING), ("version", ASCENDING)], unique=True),
+        ]
+
+
+DOCUMENTS: list[type[StoredDocument]] = [
+    CharacterDocument,
+    ConversationDocument,
+    MessageDocument,
+    ReplyDocument,
+    EventDocument,
+]

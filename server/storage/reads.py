@@ -1,0 +1,115 @@
+"""The read repository: documents as the domain's values. It never writes, and raises `NotFound` and `Unavailable`."""
+
+from datetime import datetime
+
+from server.domain.character import Character
+from server.domain.conversation import Conversation, missing
+from server.domain.errors import NotFound
+from server.domain.message import Message, Sent
+from server.domain.reply import Reply
+from server.storage.database import reachable
+from server.storage.documents import (
+    CharacterDocument,
+    ConversationDocument,
+    MessageDocument,
+    ReplyDocument,
+)
+from server.storage.pages import Cut, Order, Page, page
+
+_BY_SEQ = Order("seq", from_the_end=True)
+_LATEST_FIRST = Order("updated_at", descending=True)
+_NEWEST_FIRST = Order("created_at", descending=True)
+
+
+class Reads:
+    """What queries, and the checks of commands, are made of."""
+
+    async def conversation(self, conversation: str) -> Conversation:
+        """One conversation, unless it was deleted."""
+        return (await self.conversation_at(conversation))[0]
+
+    async def conversation_at(self, conversation: str) -> tuple[Conversation, int]:
+        """The same, with the version of its stream that a decision is based on."""
+        async with reachable():
+            found = await ConversationDocument.get(conversation)
+        if found is None or found.deleted:
+            raise missing()
+        return Conversation.model_validate(found), found.version
+
+    async def conversations(self, user: str, cut: Cut) -> Page[Conversation]:
+        """Somebody's conversations, the one with the latest message first."""
+        wanted = {"$and": [{"$or": [{"owner": user}, {"members": user}]}], "deleted": False}
+        async with reachable():
+            found, following, previous = await page(ConversationDocument, wanted, _LATEST_FIRST, cut)
+        return Page(items=[Conversation.model_validate(d) for d in found], next=following, previous=previous)
+
+    async def messages(self, conversation: str, cut: Cut) -> Page[Message]:
+        """A page in conversation order; without a cursor, the newest."""
+        async with reachable():
+            found, following, previous = await page(
+                MessageDocument, {"conversation": conversation}, _BY_SEQ, cut
+            )
+        return Page(items=[Message.model_validate(d) for d in found], next=following, previous=previous)
+
+    async def messages_before(self, conversation: str, seq: int, limit: int) -> list[Message]:
+        """The last `limit` messages before a place, in conversation order."""
+        async with reachable():
+            found = (
+                await MessageDocument.find({"conversation": conversation, "seq": {"$lt": seq}})
+                .sort("-seq")
+                .limit(limit)
+                .to_list()
+            )
+        return [Message.model_validate(document) for document in reversed(found)]
+
+    async def message(self, message: str) -> Message:
+        """One message."""
+        async with reachable():
+            found = await MessageDocument.get(message)
+        if found is None:
+            raise NotFound("message")
+        return Message.model_validate(found)
+
+    async def sent(self, conversation: str, user: str, key: str) -> tuple[Sent, str] | None:
+        """What was sent under an idempotency key, and its text."""
+        async with reachable():
+            found = await MessageDocument.find_one({"conversation": conversation, "user": user, "key": key})
+            if found is None:
+                return None
+            reply = await MessageDocument.find_one({"reply_to": found.id}, sort=[("seq", 1)])
+        return Sent(message=found.id, reply=reply.id if reply else None, duplicate=True), found.text
+
+    async def reply(self, reply: str) -> Reply:
+        """One reply."""
+        async with reachable():
+            found = await ReplyDocument.get(reply)
+        if found is None:
+            raise NotFound("reply")
+        return Reply.model_validate(found)
+
+    async def cancelled_among(self, replies: list[str]) -> list[str]:
+        """Which of these somebody wants to stop."""
+        async with reachable():
+            wanted = {"_id": {"$in": replies}, "cancel_requested": True}
+            return [found.id for found in await ReplyDocument.find(wanted).to_list()]
+
+    async def not_queued(self, before: datetime, limit: int) -> list[Reply]:
+        """Replies accepted before a moment that no queue ever had: somebody died between commit and enqueue."""
+        async with reachable():
+            wanted = {"status": "queued", "queued_at": None, "created_at": {"$lt": before}}
+            found = await ReplyDocument.find(wanted).sort("created_at").limit(limit).to_list()
+        return [Reply.model_validate(document) for document in found]
+
+    async def character(self, character: str) -> Character:
+        """One character."""
+        async with reachable():
+            found = await CharacterDocument.get(character)
+        if found is None:
+            raise NotFound("character")
+        return Character.model_validate(found)
+
+    async def characters(self, owner: str, cut: Cut) -> Page[Character]:
+        """Somebody's characters, the newest first."""
+        async with reachable():
+            found, following, previous = await page(CharacterDocument, {"owner": owner}, _NEWEST_FIRST, cut)
+        return Page(items=[Character.model_validate(d) for d in found], next=following, previous=previous)

@@ -1,0 +1,50 @@
+"""Small writes beside the events: characters, and marks on a reply that need no history of their own."""
+
+from datetime import datetime
+from typing import Any
+
+from server.domain.character import Character
+from server.domain.errors import NotFound
+from server.storage.database import reachable
+from server.storage.documents import CharacterDocument, ReplyDocument
+
+
+class Writes:
+    """Each method is one atomic write. Errors: `NotFound`, `Unavailable`."""
+
+    async def insert_character(self, character: Character) -> None:
+        """Store a new character."""
+        async with reachable():
+            await CharacterDocument(**character.model_dump()).insert()
+
+    async def replace_character(self, character: Character) -> None:
+        """Store a character as it is now."""
+        said = character.model_dump(exclude={"id"})
+        async with reachable():
+            result = await CharacterDocument.collection().update_one({"_id": character.id}, {"$set": said})
+        if result.matched_count == 0:
+            raise NotFound("character")
+
+    async def delete_character(self, character: str) -> None:
+        """Forget a character; conversations that have it go on without."""
+        async with reachable():
+            await CharacterDocument.collection().delete_one({"_id": character})
+
+    async def request_cancel(self, reply: str) -> None:
+        """Mark a reply as to be stopped; a mark, because the signal to its worker may be lost."""
+        await self._mark(reply, {"cancel_requested": True})
+
+    async def mark_queued(self, reply: str, now: datetime) -> None:
+        """A queue has it."""
+        await self._mark(reply, {"queued_at": now})
+
+    async def claim_sweep(self, reply: str, now: datetime, stale: datetime) -> bool:
+        """Whether the caller is the one to mend a reply: nobody else has tried since `stale`."""
+        free = {"_id": reply, "queued_at": None, "$or": [{"swept_at": None}, {"swept_at": {"$lt": stale}}]}
+        async with reachable():
+            result = await ReplyDocument.collection().update_one(free, {"$set": {"swept_at": now}})
+        return result.modified_count == 1
+
+    async def _mark(self, reply: str, said: dict[str, Any]) -> None:
+        async with reachable():
+            await ReplyDocument.collection().update_one({"_id": reply}, {"$set": said})

@@ -1,0 +1,145 @@
+"""Doubles of a model's server that fail on demand, each in its own way, for one suite."""
+
+from typing import Protocol
+
+from llmock.pytest_plugin import LLMock
+from typing_extensions import override
+
+from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.wires import Wire, answer
+
+TEXT = "One two three four five six seven eight nine ten."
+_PIECES = [word if word.endswith(".") else f"{word} " for word in TEXT.split(" ")]
+_BEFORE_THE_FAULT = 4
+
+
+class Double(Protocol):
+    """A server that answers `TEXT`, or fails as it is told to, until it is told otherwise."""
+
+    base_url: str
+    """Where a provider finds it."""
+
+    @property
+    def hits(self) -> int:
+        """How many requests it has had."""
+        ...
+
+    def behave(self) -> None:
+        """Answer well."""
+        ...
+
+    def refuse(self, status: int, *, retry_after: float | None = None, times: int | None = None) -> None:
+        """Answer with an error, so many times or always, and well afterwards."""
+        ...
+
+    def stay_silent(self) -> None:
+        """Begin the response, but never the answer."""
+        ...
+
+    def stall(self) -> None:
+        """Fall silent in the middle."""
+        ...
+
+    def end_early(self) -> None:
+        """End the response in good order, but without the end of the answer."""
+        ...
+
+    def break_off(self) -> None:
+        """Drop the connection in the middle."""
+        ...
+
+    def garble(self) -> None:
+        """Send an event in the middle that is no JSON."""
+        ...
+
+
+class LLMockDouble(Double):
+    """The double that others maintain, which knows the protocols better than we do."""
+
+    def __init__(self, llmock: LLMock, wire: Wire) -> None:
+        self._llmock = llmock
+        self._llmock.reply(TEXT, times=None)
+        self.base_url = llmock.base_url(wire.kind)
+
+    @property
+    @override
+    def hits(self) -> int:
+        return len(self._llmock.requests)
+
+    @override
+    def behave(self) -> None:
+        pass
+
+    @override
+    def refuse(self, status: int, *, retry_after: float | None = None, times: int | None = None) -> None:
+        self._llmock.fail(status, retry_after=retry_after, times=times)
+
+    @override
+    def stay_silent(self) -> None:
+        self._llmock.slow_first_token(60, times=None)
+
+    @override
+    def stall(self) -> None:
+        self._llmock.stall(after_chunks=_BEFORE_THE_FAULT, seconds=60, times=None)
+
+    @override
+    def end_early(self) -> None:
+        self._llmock.truncate(after_chunks=_BEFORE_THE_FAULT, times=None)
+
+    @override
+    def break_off(self) -> None:
+        self._llmock.disconnect(after_chunks=_BEFORE_THE_FAULT, times=None)
+
+    @override
+    def garble(self) -> None:
+        self._llmock.corrupt(after_chunks=_BEFORE_THE_FAULT, times=None)
+
+
+class ScriptedDouble(Double):
+    """The double that says exactly what the script says."""
+
+    def __init__(self, server: ScriptedServer, wire: Wire) -> None:
+        self._server = server
+        self._wire = wire
+        self._whole = answer(wire, _PIECES)
+        self._part = self._whole[:_BEFORE_THE_FAULT]
+        self.base_url = server.url + wire.base_path
+
+    @property
+    @override
+    def hits(self) -> int:
+        return len(self._server.requests)
+
+    @override
+    def behave(self) -> None:
+        self._server.script(Answer(self._whole))
+
+    @override
+    def refuse(self, status: int, *, retry_after: float | None = None, times: int | None = None) -> None:
+        headers = {"content-type": "application/json"}
+        if retry_after is not None:
+            headers["retry-after"] = str(retry_after)
+        refusal = Answer([self._wire.refusal("of_some_kind", "No.")], status, headers)
+        self._server.script(*[refusal] * (times or 1))
+        if times:
+            self.behave()
+
+    @override
+    def stay_silent(self) -> None:
+        self._server.script(Answer([self._wire.opening(), "stall"]))
+
+    @override
+    def stall(self) -> None:
+        self._server.script(Answer([*self._part, "stall"]))
+
+    @override
+    def end_early(self) -> None:
+        self._server.script(Answer(self._part))
+
+    @override
+    def break_off(self) -> None:
+        self._server.script(Answer([*self._part, "cut"]))
+
+    @override
+    def garble(self) -> None:
+        self._server.script(Answer([*self._part, b'data: {"half": \n\n', *self._whole]))

@@ -1,0 +1,147 @@
+"""The two protocols as a server writes them, so that one suite can say the same thing over both."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from typing_extensions import override
+
+INPUT_TOKENS = 7
+
+
+class Wire(Protocol):
+    """One protocol: which engine speaks it, and the bytes of its events."""
+
+    kind: str
+    base_path: str
+
+    def opening(self) -> bytes:
+        """Write what stands before the first token."""
+        ...
+
+    def text(self, piece: str) -> bytes:
+        """Write one piece of the answer."""
+        ...
+
+    def keep_alive(self) -> bytes:
+        """Write what only says that the server is there."""
+        ...
+
+    def closing(self, output_tokens: int) -> bytes:
+        """Write the end of an answer that is whole, with its usage."""
+        ...
+
+    def error(self, kind: str, message: str) -> bytes:
+        """Write an error inside a stream."""
+        ...
+
+    def refusal(self, kind: str, message: str) -> bytes:
+        """Write the body of a response whose status is an error."""
+        ...
+
+
+def answer(wire: Wire, pieces: Sequence[str]) -> list[bytes]:
+    """Write a whole answer, one event or two a step."""
+    return [wire.opening(), *map(wire.text, pieces), wire.closing(len(pieces))]
+
+
+def _event(data: dict[str, Any], *, name: str | None = None) -> bytes:
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+
+
+@dataclass(frozen=True)
+class OpenAIWire(Wire):
+    """Chat completions."""
+
+    kind: str = "openai"
+    base_path: str = "/v1"
+
+    @override
+    def opening(self) -> bytes:
+        # Name the role, as a chunk of its own.
+        return self._chunk({"role": "assistant", "content": ""})
+
+    @override
+    def text(self, piece: str) -> bytes:
+        # One chunk.
+        return self._chunk({"content": piece})
+
+    @override
+    def keep_alive(self) -> bytes:
+        # A comment.
+        return b": still here\n\n"
+
+    @override
+    def closing(self, output_tokens: int) -> bytes:
+        # The reason, the usage, and the mark.
+        usage = {"prompt_tokens": INPUT_TOKENS, "completion_tokens": output_tokens}
+        return self._chunk({}, "stop") + _event({"choices": [], "usage": usage}) + b"data: [DONE]\n\n"
+
+    @override
+    def error(self, kind: str, message: str) -> bytes:
+        # An object in a chunk's place.
+        return b"data: " + self.refusal(kind, message) + b"\n\n"
+
+    @override
+    def refusal(self, kind: str, message: str) -> bytes:
+        # The object alone.
+        return json.dumps({"error": {"type": kind, "code": None, "message": message}}).encode()
+
+    def _chunk(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        return _event({"id": "c1", "object": "chat.completion.chunk", "choices": [choice]})
+
+
+@dataclass(frozen=True)
+class AnthropicWire(Wire):
+    """Messages."""
+
+    kind: str = "anthropic"
+    base_path: str = ""
+
+    @override
+    def opening(self) -> bytes:
+        # The message and its first block.
+        usage = {"input_tokens": INPUT_TOKENS, "output_tokens": 1}
+        block = {"type": "text", "text": ""}
+        return self._named("message_start", message={"id": "m1", "usage": usage}) + self._named(
+            "content_block_start", index=0, content_block=block
+        )
+
+    @override
+    def text(self, piece: str) -> bytes:
+        # One delta of the block.
+        return self._named("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
+
+    @override
+    def keep_alive(self) -> bytes:
+        # A ping.
+        return self._named("ping")
+
+    @override
+    def closing(self, output_tokens: int) -> bytes:
+        # The block's end, the reason with the usage, and the message's end.
+        usage = {"output_tokens": output_tokens}
+        return (
+            self._named("content_block_stop", index=0)
+            + self._named("message_delta", delta={"stop_reason": "end_turn"}, usage=usage)
+            + self._named("message_stop")
+        )
+
+    @override
+    def error(self, kind: str, message: str) -> bytes:
+        # An event of its own.
+        return b"event: error\ndata: " + self.refusal(kind, message) + b"\n\n"
+
+    @override
+    def refusal(self, kind: str, message: str) -> bytes:
+        # The same object, as a body.
+        return json.dumps({"type": "error", "error": {"type": kind, "message": message}}).encode()
+
+    def _named(self, name: str, **fields: Any) -> bytes:
+        return _event({"type": name, **fields}, name=name)
+
+
+WIRES: tuple[Wire, ...] = (OpenAIWire(), AnthropicWire())
