@@ -23,7 +23,20 @@ from tests.support.wires import OpenAIWire
 MODEL = "talker-1"
 OTHER_MODEL = "talker-2"
 
-_WORDS = ("Hola", " mañana", " n̂e\u0301", " 👩🏽‍🚀", "\n", " 日本語", " 🇪🇸", "…", ' "quoted\\"', " नमस्ते", "\u2028", "\t𝔘")
+_WORDS = (
+    "Hola",
+    " mañana",
+    " n̂e\u0301",
+    " 👩🏽‍🚀",
+    "\n",
+    " 日本語",
+    " 🇪🇸",
+    "…",
+    ' "quoted\\"',
+    " नमस्ते",
+    "\u2028",
+    "\t𝔘",
+)
 _SAY = re.compile(r"say (\d+) tokens(?: at (\d+)/s)?(?:, then (end early|break off|fall silent))?")
 _REFUSE = re.compile(r"refuse with (\d+)")
 _ENDS: dict[str, list[Step]] = {"end early": [], "break off": ["cut"], "fall silent": ["stall"]}
