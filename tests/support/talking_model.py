@@ -60,7 +60,7 @@ class TalkingModel(ScriptedServer):
         """What `OPENAI_BASE_URL` is set to."""
         return f"{self.url}/v1"
 
-    def asked(self, text: str) -> list[dict[str, Any]]:
+    def requests_for(self, text: str) -> list[dict[str, Any]]:
         """The requests for an answer to a message with this text."""
         return [json.loads(request.body) for request in list(self.requests) if _question(request) == text]
 
