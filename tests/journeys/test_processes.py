@@ -30,7 +30,7 @@ async def test_a_worker_drains(tmp_path: Path, engines: EngineURLs, model: Talki
             while device.heard[-1]["type"] != "reply.delta":
                 await device.read()
             worker.terminate()
-            await worker.until_says("draining")
+            await worker.until_says('"event": "draining"')
             waiting = (await device.send(conversation, "say 5 tokens"))["reply"]
             assert (await device.until_end(begun))["type"] == "reply.completed"
             assert await worker.ended() == 0

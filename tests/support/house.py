@@ -63,16 +63,17 @@ class Process:
         lines = [json.loads(line) for line in self.said.splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == name]
 
-    async def until_says(self, name: str) -> dict[str, Any]:
-        """Wait for an event. Errors: `Ended`."""
+    async def until_says(self, words: str, *, times: int = 1) -> None:
+        """Wait until it has said something so often. Errors: `Ended`."""
 
         async def said() -> bool:
-            if self._process._program.poll() is not None and not self.events(name):
+            if self.said.count(words) >= times:
+                return True
+            if self._process._program.poll() is not None:
                 raise Ended(self.said)
-            return bool(self.events(name))
+            return False
 
         await wait_until(said, within=60)
-        return self.events(name)[0]
 
     def terminate(self) -> None:
         """Ask it to stop."""
@@ -109,14 +110,15 @@ class House:
     async def web(self, **more: str) -> AsyncGenerator[Process]:
         """Run a web process; it is reached at its `url`."""
         async with self._process("web", more) as process:
-            process.url = (await process.until_says("listening"))["url"]
+            await process.until_says('"event": "listening"')
+            process.url = process.events("listening")[0]["url"]
             yield process
 
     @asynccontextmanager
     async def worker(self, **more: str) -> AsyncGenerator[Process]:
         """Run a worker; it takes jobs."""
         async with self._process("worker", more) as process:
-            await process.until_says("working")
+            await process.until_says('"event": "working"')
             yield process
 
     def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -152,6 +154,23 @@ class House:
             yield process
         finally:
             await process.close()
+
+
+READY = "Tertulia is ready at "
+
+
+@asynccontextmanager
+async def up(folder: Path, **more: str) -> AsyncIterator[Process]:
+    """Run `up` on a folder of data, without any setting but those given; it is reached at its `url`."""
+    log = folder.with_name(f"{folder.name}.said")
+    begun = log.read_text().count(READY) if log.exists() else 0
+    process = Process("up", clean_environment(CHAT_PORT="0", CHAT_DATA_DIR=str(folder), **more), log)
+    try:
+        await process.until_says(READY, times=begun + 1)
+        process.url = process.said.rpartition(READY)[2].split()[0]
+        yield process
+    finally:
+        await process.close()
 
 
 def run(*command: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
