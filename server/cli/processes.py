@@ -66,7 +66,7 @@ async def serve_worker(settings: Settings, ready_file: Path | None) -> None:
     async with wiring.worker(settings) as runner:
         _log.info("working", concurrency=settings.worker_concurrency)
         if ready_file is not None:
-            ready_file.touch()
+            await asyncio.to_thread(ready_file.touch)
         await runner.run(stopping)
 
 
