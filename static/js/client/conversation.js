@@ -130,7 +130,7 @@ export class Conversation {
 
   #install(frame) {
     this.transcript = install(this.transcript, frame);
-    if (frame.snapshot) this.cursor = undefined;
+    if (frame.snapshot) this.cursor = frame.snapshot.previous ?? undefined;
     this.error = null;
     this.loaded = true;
     this.settled = true;

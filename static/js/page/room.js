@@ -5,10 +5,11 @@ import { useEffect, useState } from "preact/hooks";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Icon } from "./icons.js";
+import { titleOf } from "./sidebar.js";
 import { StatusLine } from "./status-line.js";
 import { Thread } from "./thread.js";
 import { TitleEditor } from "./title-editor.js";
-import { html } from "./view.js";
+import { html, useWatched } from "./view.js";
 import { Welcome } from "./welcome.js";
 
 /** @param {{salon: import("./salon.js").Salon, composer: {current: HTMLTextAreaElement | null}}} props and what to do */
@@ -63,7 +64,7 @@ function Header({ salon, about, onMenu, onBegin }) {
         ${about && renaming && html`<${TitleEditor} title=${about.title} onDone=${finish} />`}
         ${about &&
         !renaming &&
-        html`<h1><button title="Rename" onClick=${() => setRenaming(true)}>${about.title || "Untitled"}</button></h1>`}
+        html`<h1><button title="Rename" onClick=${() => setRenaming(true)}>${titleOf(about)}</button></h1>`}
         ${character && html`<p>with ${character.name}</p>`}
       </div>
       <button class="icon-button only-phone" aria-label="New conversation" onClick=${onBegin}><${Icon} name="plus" /></button>

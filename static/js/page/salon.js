@@ -5,7 +5,6 @@ import { Identity } from "./identity.js";
 import { recall, remember } from "./storage.js";
 
 const PAGE = 40;
-const TITLE_LENGTH = 60;
 
 const byLatest = (a, b) => (b.updated_at ?? b.created_at).localeCompare(a.updated_at ?? a.created_at);
 
@@ -113,7 +112,6 @@ export class Salon {
     const chosen = choice && this.modelOf(null);
     const conversation = await this.attempt(() =>
       this.client.api.createConversation({
-        title: titleFrom(text),
         ...(character ? { character } : {}),
         ...(chosen ? { settings: { provider: chosen.provider, model: chosen.model } } : {}),
       }),
@@ -219,9 +217,3 @@ function expected(error) {
 
 /** Only what is set: the server may list the others as null. */
 const stated = (settings) => Object.fromEntries(Object.entries(settings ?? {}).filter(([, value]) => value !== null));
-
-function titleFrom(text) {
-  const line = text.trim().split("\n", 1)[0].replace(/[#*_`>]+/g, "").trim() || "A conversation";
-  const points = Array.from(line);
-  return points.length <= TITLE_LENGTH ? line : `${points.slice(0, TITLE_LENGTH - 1).join("").trimEnd()}…`;
-}
