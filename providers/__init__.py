@@ -1,0 +1,1 @@
+"""Prompt in, stream of deltas out: knows no sockets and no storage."""

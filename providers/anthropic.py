@@ -26,7 +26,7 @@ from providers.contract import (
     Usage,
 )
 from providers.errors import TimedOut, Unreachable
-from providers.exchange import Reading, converse
+from providers.exchange import Reading, converse, model_ids
 from providers.refusal import ErrorObject, Refusals
 
 _ANTHROPIC = "https://api.anthropic.com"
@@ -179,8 +179,12 @@ class AnthropicProvider:
     async def models(self) -> list[str]:
         """Name the models on offer now."""
         with self._failures_told():
-            offer = self._client.models.list(timeout=self._config.limits.listing)
-            return [model.id async for model in offer]
+            response = await self._client.get(
+                "/v1/models",
+                cast_to=httpx2.Response,
+                options={"params": {"limit": 1000}, "timeout": self._config.limits.listing},
+            )
+        return model_ids(self.name, response.content)
 
     async def aclose(self) -> None:
         """Close every connection."""

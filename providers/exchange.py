@@ -8,7 +8,7 @@ vendor's SDK, which would build a validated object for every token and take a cu
 import asyncio
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 
 import anyio
@@ -39,7 +39,7 @@ class Reading(ABC):
         """How often the answer has grown: by text, reasoning, or a piece of a tool call."""
 
     @abstractmethod
-    def feed(self, event: bytes) -> Iterable[Delta]:
+    def feed(self, event: bytes) -> Sequence[Delta]:
         """Take the data of one event; raises `ProviderError` for one that tells of a failure."""
 
 
@@ -72,11 +72,11 @@ async def converse(
                 deadline = clock() + limits.between_tokens
         if reading.reason is None:
             raise Truncated(f"{provider} ended the stream before the answer.")
+        if reading.ended:
+            await _drain(chunks)
         if reading.usage is not None:
             yield UsageReport(reading.usage)
         yield Finish(reading.reason, _request_id(response))
-        if reading.ended:
-            await _drain(chunks)
 
 
 async def _next(
@@ -102,7 +102,7 @@ def _split(splitter: EventSplitter, chunk: bytes, provider: str) -> list[bytes]:
         raise MalformedStream(f"{provider} sent an event that is too long.") from error
 
 
-def _read(reading: Reading, event: bytes, provider: str) -> Iterable[Delta]:
+def _read(reading: Reading, event: bytes, provider: str) -> Sequence[Delta]:
     try:
         return reading.feed(event)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -127,3 +127,22 @@ def _timed_out(provider: str, reading: Reading) -> TimedOut:
 
 def _request_id(response: httpx2.Response) -> str | None:
     return response.headers.get("x-request-id") or response.headers.get("request-id")
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Listing(msgspec.Struct):
+    data: list[_Model]
+
+
+def model_ids(provider: str, body: bytes) -> list[str]:
+    """Read the list of models, which is alike in both protocols.
+
+    Not left to the SDKs, which raise whatever Python raises when the address leads to some other server.
+    """
+    try:
+        return [model.id for model in msgspec.json.decode(body, type=_Listing).data]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedStream(f"{provider} sent no list of models; is its address right?") from error

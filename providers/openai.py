@@ -25,7 +25,7 @@ from providers.contract import (
     Usage,
 )
 from providers.errors import TimedOut, Unreachable
-from providers.exchange import Reading, converse
+from providers.exchange import Reading, converse, model_ids
 from providers.refusal import ErrorObject, Refusals
 
 _OPENAI = "https://api.openai.com/v1"
@@ -134,8 +134,7 @@ class OpenAIProvider:
         self._config = config
         self._refusals = Refusals(config.name, config.api_key)
         base_url = config.base_url or _OPENAI
-        # OpenAI's newer models refuse the name that all the others know.
-        self._limit_field = "max_completion_tokens" if base_url == _OPENAI else "max_tokens"
+        self._limit_field = limit_field(base_url)
         self._client = openai.AsyncOpenAI(
             api_key=config.api_key or _NO_KEY,
             base_url=base_url,
@@ -156,8 +155,10 @@ class OpenAIProvider:
     async def models(self) -> list[str]:
         """Name the models on offer now."""
         with self._failures_told():
-            offer = self._client.models.list(timeout=self._config.limits.listing)
-            return [model.id async for model in offer]
+            response = await self._client.get(
+                "/models", cast_to=httpx2.Response, options={"timeout": self._config.limits.listing}
+            )
+        return model_ids(self.name, response.content)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -198,6 +199,12 @@ class OpenAIProvider:
             raise TimedOut(f"{self.name} took too long to answer.") from error
         except openai.OpenAIError as error:
             raise Unreachable(f"{self.name} cannot be reached.") from error
+
+
+def limit_field(base_url: str) -> str:
+    """Name the field for the maximum: OpenAI's newer models refuse the name that all the others know."""
+    own = (httpx2.URL(base_url).host or "").endswith("api.openai.com")
+    return "max_completion_tokens" if own else "max_tokens"
 
 
 def _message(turn: Turn) -> ChatCompletionMessageParam:

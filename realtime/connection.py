@@ -123,14 +123,21 @@ class Connection:
         except SocketClosed:
             pass
         finally:
-            self._closing = True
-            for subscription in self._subscriptions.values():
-                self._hub.unsubscribe(subscription)
-            self._subscriptions.clear()
-            tasks = list(self._tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._end()
+
+    async def run_following(self, user: str, topic: str, after: Position | None) -> None:
+        """Serve a client that says nothing and was admitted already: it follows one topic until it leaves."""
+        self._session.greet(user)
+        try:
+            await self._begin(topic, after, None)
+            while not self._closing:
+                await self._socket.receive()
+        except SocketClosed:
+            pass
+        except (Refused, Unavailable):
+            await self._close(CloseCode.INTERNAL, "unavailable")
+        finally:
+            await self._end()
 
     def deliver(self, event: Event) -> None:
         """Take an event from the hub."""
@@ -153,6 +160,16 @@ class Connection:
         """This instance stops: tell the client when to come back, and close."""
         self.say(type="going_away", reconnect_after=reconnect_after)
         await self._close(CloseCode.RESTARTING, "this instance restarts")
+
+    async def _end(self) -> None:
+        self._closing = True
+        for subscription in self._subscriptions.values():
+            self._hub.unsubscribe(subscription)
+        self._subscriptions.clear()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # ── inbound ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -66,7 +66,10 @@ class ReplyJob:
         self._clock = clock
 
     async def run(self, job: Job, stop: asyncio.Event) -> None:
-        """Make the reply that a job names. Errors: `Unavailable`: another worker, or another time."""
+        """Make the reply that a job names.
+
+        Errors: `Unavailable`: it is left to another time; `StaleAttempt`, `StaleWriter`: it is in other hands now.
+        """
         try:
             reply = await self._reads.reply(job.payload["reply"])
         except NotFound:
@@ -77,35 +80,43 @@ class ReplyJob:
             return
         if reply.status == "running" and job.deliveries == 1:
             return  # queued twice; the other job has it
-        try:
-            await self._make(reply, stop)
-        except (StaleAttempt, StaleWriter):
-            _log.info("the reply is in other hands", reply=reply.id)
+        await self._make(reply, stop)
 
     async def _make(self, reply: Reply, stop: asyncio.Event) -> None:
         name = reply.settings.provider or self._default_provider
         model = reply.settings.model or self._registry.config(name).default_model or "default"
         started, writer = await self._claim(reply, name, model)
         generation = Generation(reply, writer, self._clock, started)
-        try:
-            work = asyncio.create_task(self._generate(reply, name, model, writer, generation))
-            stopped = await stopped_or_done(work, stop)
-        except ProviderError as error:
-            trouble = {"code": error.code, "detail": error.detail}
-            ended: ReplyEnded = ReplyFailed(**generation.ended(self._clock()), **trouble)
-        except ChatError as error:
-            if isinstance(error, Unavailable):
-                raise
-            ended = ReplyFailed(**generation.ended(self._clock()), code=error.code, detail=error.detail)
-        else:
-            common = generation.ended(self._clock())
-            if stopped:
-                ended = ReplyCancelled(**common)
-            else:
-                ended = ReplyCompleted(**common, cost=None, finish=generation.finish or "stop")
+        ended = await self._outcome(reply, name, model, writer, generation, stop)
         await self._save(ended)
         writer.close(reply_ended(ended).body())
         await self._in_time(writer.flush())
+
+    async def _outcome(
+        self,
+        reply: Reply,
+        name: str,
+        model: str,
+        writer: DraftWriter,
+        generation: Generation,
+        stop: asyncio.Event,
+    ) -> ReplyEnded:
+        """Generate; whatever happens is one of the three ends, but for a loss of the fence or of the store."""
+        try:
+            work = asyncio.create_task(self._generate(reply, name, model, writer, generation))
+            stopped = await stopped_or_done(work, stop)
+        except (StaleWriter, StaleAttempt, Unavailable):
+            raise
+        except (ProviderError, ChatError) as error:
+            return ReplyFailed(**generation.ended(self._clock()), code=error.code, detail=error.detail)
+        except Exception:  # noqa: BLE001 - the boundary of a job: a bug of ours ends one reply, not the worker
+            _log.exception("a bug ended a reply", reply=reply.id)
+            detail = "Something went wrong here; it has been noted."
+            return ReplyFailed(**generation.ended(self._clock()), code="internal", detail=detail)
+        common = generation.ended(self._clock())
+        if stopped:
+            return ReplyCancelled(**common)
+        return ReplyCompleted(**common, cost=None, finish=generation.finish or "stop")
 
     async def _claim(self, reply: Reply, provider: str, model: str) -> tuple[datetime, DraftWriter]:
         attempt = reply.attempt + 1

@@ -103,6 +103,26 @@ async def test_a_connection_is_used_again(wire: Wire, server: ScriptedServer) ->
     assert [request.connection for request in server.requests] == [1, 1, 1]
 
 
+async def test_silence_before_the_status_times_out(wire: Wire, server: ScriptedServer) -> None:
+    """The limit for the first token counts from the request, and the connection is closed."""
+    server.script(Answer(["stall"], status=None))
+    async with opened(wire, server.url + wire.base_path, replace(PATIENT, first_token=0.2)) as provider:
+        received = await receive(provider.stream(asking("Well?")))
+        await asyncio.wait_for(server.abandoned.wait(), 10)
+    assert isinstance(received.error, errors.TimedOut)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[1]", b'{"da', b'{"data": [{}]}'])
+async def test_what_is_no_list_of_models_is_malformed(
+    wire: Wire, server: ScriptedServer, body: bytes
+) -> None:
+    """An address that leads to some other server gives an error of ours."""
+    server.script(Answer([body], headers={"content-type": "application/json"}))
+    async with opened(wire, server.url + wire.base_path) as provider:
+        with pytest.raises(errors.MalformedStream):
+            await provider.models()
+
+
 async def test_keep_alives_are_no_tokens(wire: Wire, server: ScriptedServer) -> None:
     """A server that only says that it is alive runs into the limit for the first token."""
     server.script(Answer([wire.opening(), *[wire.keep_alive()] * 20, "stall"]))

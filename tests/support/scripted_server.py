@@ -18,10 +18,13 @@ Step: TypeAlias = bytes | Literal["stall", "cut"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What the next request gets. Without a cut the body ends as HTTP wants it."""
+    """What the next request gets: a status (none at all where it is None), then one step after the other.
+
+    Without a cut the body ends as HTTP wants it.
+    """
 
     steps: Sequence[Step] = ()
-    status: int = 200
+    status: int | None = 200
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -104,7 +107,8 @@ class ScriptedServer:
         """Give one answer; False when the connection is of no more use."""
         headers = {"content-type": "text/event-stream", "transfer-encoding": "chunked"} | answer.headers
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        writer.write(f"HTTP/1.1 {answer.status} Scripted\r\n{head}\r\n".encode())
+        if answer.status is not None:
+            writer.write(f"HTTP/1.1 {answer.status} Scripted\r\n{head}\r\n".encode())
         for step in answer.steps:
             if step == "cut":
                 return False

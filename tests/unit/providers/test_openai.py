@@ -7,7 +7,7 @@ import pytest
 
 from providers.config import ProviderConfig
 from providers.contract import Delta, FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
-from providers.openai import ChatReading, OpenAIProvider
+from providers.openai import ChatReading, OpenAIProvider, limit_field
 from providers.refusal import Refusals
 
 
@@ -78,3 +78,16 @@ async def test_the_key_is_not_in_the_provider_s_representation() -> None:
     provider = OpenAIProvider(ProviderConfig("house", "openai", api_key="geheim"))
     assert "geheim" not in repr(provider)
     await provider.aclose()
+
+
+@pytest.mark.parametrize(
+    ("base_url", "field"),
+    [
+        ("https://api.openai.com/v1", "max_completion_tokens"),
+        ("https://eu.api.openai.com/v1", "max_completion_tokens"),
+        ("http://127.0.0.1:1234/v1", "max_tokens"),
+    ],
+)
+def test_the_maximum_has_two_names(base_url: str, field: str) -> None:
+    """OpenAI itself wants the new name, everybody else knows the old one."""
+    assert limit_field(base_url) == field

@@ -1,0 +1,106 @@
+"""The command line: each command is a few lines here and its work elsewhere."""
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from server import wiring
+from server.cli.doctor import examine
+from server.cli.processes import run, serve_web, serve_worker
+from server.cli.up import up as up_everything
+from server.domain.errors import ChatError
+from server.embedded.errors import EmbeddedError
+from server.settings import Settings
+from server.storage.database import NotAReplicaSet, database
+from server.storage.event_store import EventStore
+from server.telemetry import configure_logging
+from server.web.auth import Tokens, User
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Tertulia: a real-time chat server for conversations with language models.",
+)
+
+
+@app.command()
+def up() -> None:
+    """Run everything on this machine; engines that are not configured are brought along."""
+    _guarded(up_everything(_settings("up"), lambda line: typer.echo(line)))
+
+
+@app.command()
+def web() -> None:
+    """Run a web process against the configured engines."""
+    _guarded(serve_web(_settings("web")))
+
+
+@app.command()
+def worker(
+    ready_file: Annotated[Path | None, typer.Option(help="Touched once the worker takes jobs.")] = None,
+) -> None:
+    """Run a worker process against the configured engines."""
+    _guarded(serve_worker(_settings("worker"), ready_file))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is configured, reach each engine, print what is wrong and the mend."""
+    raise typer.Exit(asyncio.run(examine(_settings("doctor"))))
+
+
+@app.command()
+def token(user: Annotated[str, typer.Option(help="The user's id, and name.")]) -> None:
+    """Print a signed token, for scripts."""
+    secret = wiring.ensure_secret(_settings("token")).auth_secret
+    assert secret is not None
+    typer.echo(Tokens(secret.get_secret_value()).issue(User(user, user)))
+
+
+@app.command()
+def events(conversation: str) -> None:
+    """Print the stored events of a conversation, as JSON lines."""
+    _guarded(_print_events(_settings("events"), conversation))
+
+
+async def _print_events(settings: Settings, conversation: str) -> None:
+    if settings.mongodb_url is None:
+        raise wiring.NotConfigured("Set CHAT_MONGODB_URL (`doctor` prints that of a running `up`).")
+    async with database(settings.mongodb_url, settings.mongodb_database) as client:
+        found = False
+        async for stored in EventStore(client).replay(conversation):
+            found = True
+            line = {"version": stored.version, "meta": stored.meta, **stored.event.model_dump(mode="json")}
+            typer.echo(json.dumps(line, ensure_ascii=False))
+    if not found:
+        raise wiring.NotConfigured(f"There are no events of {conversation}.")
+
+
+def _settings(process: str) -> Settings:
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            name = ".".join(str(place) for place in fault["loc"])
+            typer.secho(f"{name + ': ' if name else ''}{fault['msg']}", fg="red", err=True)
+        raise typer.Exit(2) from None
+    configure_logging(settings.log, process)
+    return settings
+
+
+def _guarded(work: Coroutine[Any, Any, None]) -> None:
+    """Run a process; what an operator can mend is said in a sentence, without a traceback."""
+    try:
+        run(work)
+    except (wiring.NotConfigured, NotAReplicaSet, EmbeddedError, ChatError) as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        typer.secho(f"{error}", fg="red", err=True)
+        raise typer.Exit(1) from None

@@ -1,0 +1,113 @@
+"""One process of the Procfile: run until it is told to stop, and then stop in order."""
+
+import asyncio
+import random
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+
+from server import wiring
+from server.settings import Settings
+from server.web.chat import HEARTBEAT_SECONDS
+from server.web.ready_frames import ReadyFrames
+
+_log = structlog.get_logger(__name__)
+
+_PONG_SECONDS = 20.0
+_GOODBYE_SECONDS = 5.0
+_SPREAD_SECONDS = (0.5, 3.0)
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a process's work on uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
+
+
+def on_stop(tell: Callable[[], object]) -> None:
+    """Call `tell` at SIGTERM and Ctrl-C, in place of dying."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, tell)
+
+
+async def serve_web(settings: Settings) -> None:
+    """`python -m server web`. Errors: those of `wiring.core`."""
+    async with wiring.web(settings) as web:
+        config = uvicorn.Config(
+            web.app,
+            host=settings.host,
+            port=settings.port,
+            ws=ReadyFrames,
+            ws_max_size=wiring.SOCKET_LIMITS.frame,
+            ws_ping_interval=HEARTBEAT_SECONDS,
+            ws_ping_timeout=_PONG_SECONDS,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        await _Server(config, web).serve()
+
+
+async def serve_worker(settings: Settings, ready_file: Path | None) -> None:
+    """`python -m server worker`: claims until it is told to stop, then finishes what it has."""
+    stopping = asyncio.Event()
+    on_stop(stopping.set)
+    async with wiring.worker(settings) as runner:
+        _log.info("working", concurrency=settings.worker_concurrency)
+        if ready_file is not None:
+            await asyncio.to_thread(ready_file.touch)
+        await runner.run(stopping)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but it says goodbye to its clients, and leaves the process alive to close what it stands on."""
+
+    def __init__(self, config: uvicorn.Config, web: wiring.Web) -> None:
+        super().__init__(config)
+        self._web = web
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """The parent's raises the signal again once it has served, in the midst of our own closing."""
+        on_stop(self._stop)
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As the parent's; says where."""
+        await super().startup(sockets)
+        for server in self.servers:
+            for listening in server.sockets:
+                host, port = listening.getsockname()[:2]
+                _log.info("listening", url=f"http://{host}:{port}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no new clients, send the present ones elsewhere, then stop as the parent does."""
+        for server in self.servers:
+            server.close()
+        leaving = [
+            connection.leave(round(random.uniform(*_SPREAD_SECONDS), 2))  # noqa: S311 - spread, not secrecy
+            for connection in [*self._web.sockets, *self._web.streams]
+        ]
+        if leaving:
+            _log.info("saying goodbye", clients=len(leaving))
+            try:
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await asyncio.gather(*leaving, return_exceptions=True)
+            except TimeoutError:
+                _log.warning("some clients did not take the goodbye")
+        await super().shutdown(sockets)
+
+    def _stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True

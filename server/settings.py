@@ -1,0 +1,84 @@
+"""What an operator may say, by environment variables; read once, frozen, and passed down as values."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Auth = Literal["guest", "token"]
+
+
+class Settings(BaseSettings):
+    """Every variable with its default. An unset URL means that `up` starts an engine of its own."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
+
+    host: str = Field(default="127.0.0.1", alias="CHAT_HOST")
+    port: int = Field(default=8004, ge=0, le=65535, alias="CHAT_PORT")
+    data_dir: Path = Field(default=Path(".data"), alias="CHAT_DATA_DIR")
+    mongodb_url: str | None = Field(default=None, alias="CHAT_MONGODB_URL")
+    mongodb_database: str = Field(default="tertulia", alias="CHAT_MONGODB_DATABASE")
+    redis_url: str | None = Field(default=None, alias="CHAT_REDIS_URL")
+    auth: Auth | None = Field(default=None, alias="CHAT_AUTH")
+    auth_secret: SecretStr | None = Field(default=None, alias="CHAT_AUTH_SECRET")
+    auth_jwks_url: str | None = Field(default=None, alias="CHAT_AUTH_JWKS_URL")
+    workers: int = Field(default=1, ge=0, le=64, alias="CHAT_WORKERS")
+    worker_concurrency: int = Field(default=64, ge=1, le=10_000, alias="CHAT_WORKER_CONCURRENCY")
+    provider: str | None = Field(default=None, alias="CHAT_PROVIDER")
+    model: str | None = Field(default=None, alias="CHAT_MODEL")
+    openai_api_key: SecretStr | None = Field(default=None, alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(default=None, alias="OPENAI_BASE_URL")
+    anthropic_api_key: SecretStr | None = Field(default=None, alias="ANTHROPIC_API_KEY")
+    anthropic_base_url: str | None = Field(default=None, alias="ANTHROPIC_BASE_URL")
+    lmstudio_base_url: str | None = Field(default=None, alias="LMSTUDIO_BASE_URL")
+    local_model_url: str | None = Field(default=None, alias="CHAT_LOCAL_MODEL_URL")
+    """Where the embedded model is; `up` sets it for its children."""
+    log: Literal["text", "json"] = Field(default="text", alias="CHAT_LOG")
+
+    @field_validator("auth_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < 32:
+            raise ValueError("use at least 32 characters, for example of `openssl rand -hex 32`")
+        return secret
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        if self.auth == "token" and not self.has_token_setting:
+            raise ValueError("CHAT_AUTH=token needs CHAT_AUTH_SECRET or CHAT_AUTH_JWKS_URL")
+        if self.auth is None and not self.is_loopback and not self.has_token_setting:
+            raise ValueError(
+                f"CHAT_HOST={self.host} can be reached by others: set CHAT_AUTH_SECRET or CHAT_AUTH_JWKS_URL "
+                "(or CHAT_AUTH=guest, if anybody may come in)"
+            )
+        return self
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches the port."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def has_token_setting(self) -> bool:
+        """Whether tokens of others can be checked."""
+        return self.auth_secret is not None or self.auth_jwks_url is not None
+
+    @property
+    def guests(self) -> bool:
+        """Whether anybody gets a user: by request, or by default where only this machine reaches the port."""
+        return self.auth == "guest" if self.auth is not None else self.is_loopback
+
+    @property
+    def has_provider(self) -> bool:
+        """Whether a provider other than the embedded model is configured."""
+        said = (self.openai_api_key, self.openai_base_url, self.anthropic_api_key, self.anthropic_base_url)
+        return any(said) or self.lmstudio_base_url is not None

@@ -1,0 +1,125 @@
+"""The ASGI application: routes to handlers, and the documents about them. No middleware: each endpoint is complete."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from server.web.api import Api, operations
+from server.web.asyncapi import asyncapi
+from server.web.auth import Tokens, bearer
+from server.web.chat_socket import ChatSocket
+from server.web.event_stream import EventStream
+from server.web.openapi import openapi
+from server.web.operations import Endpoint, Operation
+from server.web.page import Page
+from server.web.problems import HttpProblem, response_of
+from server.web.readiness import Canary
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the application is made of."""
+
+    api: Api
+    tokens: Tokens
+    socket: ChatSocket
+    events: EventStream
+    canary: Canary
+    page: Page
+    metrics: CollectorRegistry
+    version: str
+
+
+def application(parts: Parts) -> Starlette:
+    """The whole application."""
+    listed = operations(parts.api)
+    documents = {
+        "/openapi.json": openapi(listed, parts.version),
+        "/asyncapi.json": asyncapi(parts.version),
+    }
+    routes: list[Route | Mount | WebSocketRoute] = [
+        WebSocketRoute("/ws", parts.socket),
+        Route("/v1/conversations/{id}/events", _Listening(parts)),
+        *(_by_method(path, listed, parts.tokens) for path in dict.fromkeys(op.path for op in listed)),
+        Route("/healthz", _fixed(b'{"status":"alive"}')),
+        Route("/readyz", partial(_ready, parts.canary)),
+        Route("/metrics", partial(_metrics, parts.metrics)),
+        *(Route(path, _fixed(msgspec.json.encode(document))) for path, document in documents.items()),
+        Route("/docs", parts.page.docs),
+        Route("/", parts.page.index),
+        Mount("/static", parts.page.files),
+    ]
+    return Starlette(routes=routes, exception_handlers={404: _missing, 405: _wrong_method, 500: _bug})
+
+
+class _Methods:
+    """One path, an endpoint for each method."""
+
+    def __init__(self, endpoints: dict[str, Endpoint]) -> None:
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoints.get(scope["method"])
+        if endpoint is None:
+            response = _problem(405, "method_not_allowed", f"{scope['method']} is not served here.")
+            response.headers["Allow"] = ", ".join(sorted(self._endpoints))
+            await response(scope, receive, send)
+            return
+        await endpoint(scope, receive, send)
+
+
+class _Listening:
+    """The event stream's route."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            user = await self._parts.tokens.check(bearer(scope["headers"]))
+            await self._parts.events.serve(user.id, scope["path_params"]["id"], scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - the boundary of a request: `response_of` knows every error
+            await response_of(error)(scope, receive, send)
+
+
+def _by_method(path: str, listed: list[Operation], tokens: Tokens) -> Route:
+    endpoints = {op.method: Endpoint(op, tokens) for op in listed if op.path == path}
+    return Route(path, _Methods(endpoints))
+
+
+def _fixed(content: bytes) -> Response:
+    return Response(content, media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+
+def _problem(status: int, code: str, detail: str) -> Response:
+    return response_of(HttpProblem(status, code, detail))
+
+
+async def _ready(canary: Canary, request: Request) -> Response:
+    wrong = await canary.sing()
+    body = {"status": "not ready" if wrong else "ready", "wrong": wrong}
+    headers = {"Cache-Control": "no-store"}
+    return Response(msgspec.json.encode(body), 503 if wrong else 200, headers, media_type="application/json")
+
+
+async def _metrics(metrics: CollectorRegistry, request: Request) -> Response:
+    return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _missing(request: Request, error: Exception) -> Response:
+    return _problem(404, "not_found", "There is no such route; /docs lists those that are.")
+
+
+async def _wrong_method(request: Request, error: Exception) -> Response:
+    return _problem(405, "method_not_allowed", f"{request.method} is not served here.")
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    return response_of(error)

@@ -1,0 +1,120 @@
+"""What the chat answers to the realtime layer: the application behind every socket and every event stream."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from realtime.log.contract import Reading
+from realtime.outbox import Merger
+from realtime.session import ClientFrame, Limits
+from server.commands.cancel_reply import CancelReply
+from server.commands.send_message import SendMessage
+from server.domain.errors import ChatError, Invalid
+from server.domain.ids import new_id
+from server.domain.message import NewMessage
+from server.domain.wire import DeltaMerger
+from server.queries.access import Queries
+from server.queries.snapshot import Snapshots
+from server.web import frames
+from server.web.auth import Tokens
+from server.web.problems import refusal_of
+
+HEARTBEAT_SECONDS = 25
+
+
+class Chat:
+    """Translates frames to commands and queries, and their results to answers. Shared by all sockets."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        queries: Queries,
+        snapshots: Snapshots,
+        send: SendMessage,
+        cancel: CancelReply,
+        limits: Limits,
+    ) -> None:
+        self._tokens = tokens
+        self._queries = queries
+        self._snapshots = snapshots
+        self._send = send
+        self._cancel = cancel
+        self.limits = limits
+        self._merger = DeltaMerger()
+
+    @property
+    def merger(self) -> Merger:
+        """Which events may be merged."""
+        return self._merger
+
+    def decode(self, raw: str) -> ClientFrame:
+        """Make a frame of text."""
+        return frames.decode(raw)
+
+    async def greet(self, token: str | None) -> tuple[str, Mapping[str, object]]:
+        """Check a token; the user, and what the welcome says."""
+        try:
+            user = await self._tokens.check(token)
+        except ChatError as error:
+            raise refusal_of(error) from error
+        told = {name: value for name, value in asdict(self.limits).items() if name in _TOLD}
+        return user.id, {
+            "session": new_id("ses"),
+            "user": user.id,
+            "heartbeat": HEARTBEAT_SECONDS,
+            "limits": told,
+        }
+
+    async def admit(self, user: str, topic: str) -> None:
+        """Check that the user takes part in the conversation."""
+        try:
+            await self._queries.conversation(user, topic)
+        except ChatError as error:
+            raise refusal_of(error) from error
+
+    async def snapshot(self, topic: str, reading: Reading) -> object:
+        """The conversation's last messages and replies in flight."""
+        try:
+            return await self._snapshots(topic, reading)
+        except ChatError as error:
+            raise refusal_of(error) from error
+
+    async def handle(self, user: str, frame: ClientFrame) -> Mapping[str, object]:
+        """Do what a frame asks."""
+        try:
+            return await self._answer(user, frame)
+        except Exception as error:
+            # The boundary of a frame: a bug of ours is answered as `internal`, and the socket lives on.
+            raise refusal_of(error) from error
+
+    async def _answer(self, user: str, frame: ClientFrame) -> Mapping[str, object]:
+        match frame:
+            case frames.Send():
+                new = NewMessage(text=frame.text, key=frame.key, reply=frame.reply)
+                sent = await self._send(user, frame.conversation, new)
+                return {"type": "accepted", **sent.model_dump()}
+            case frames.Cancel():
+                reply = await self._cancel(user, frame.reply)
+                return {"type": "cancelling", "reply": reply.id, "status": reply.status}
+            case _:
+                raise Invalid("unknown_type", f"{frame.type} is not served here.", field="type")
+
+
+class Visit:
+    """One socket's view of the chat: the token of its handshake stands in for one in its hello."""
+
+    def __init__(self, chat: Chat, handshake_token: str | None) -> None:
+        self._chat = chat
+        self._handshake_token = handshake_token
+        self.merger = chat.merger
+        self.decode = chat.decode
+        self.admit = chat.admit
+        self.snapshot = chat.snapshot
+        self.handle = chat.handle
+
+    async def greet(self, frame: ClientFrame) -> tuple[str, Mapping[str, object]]:
+        """Check a hello."""
+        token = frame.token if isinstance(frame, frames.Hello) else None
+        return await self._chat.greet(token or self._handshake_token)
+
+
+_TOLD = ("text", "frame", "subscriptions")

@@ -1,0 +1,79 @@
+"""`GET /ws`: a WebSocket of any ASGI server as the realtime layer's socket."""
+
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from realtime.connection import Connection, SocketClosed
+from realtime.hub import Hub
+from server.web.auth import bearer
+from server.web.chat import Chat, Visit
+from server.web.ready_frames import EXTENSION, FrameWriter
+
+SUBPROTOCOL = "chat.v1"
+
+
+class AsgiSocket:
+    """`realtime.connection.Socket` over ASGI, with ready frames where the server offers them."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        extensions: dict[str, Any] = scope.get("extensions") or {}
+        extension = extensions.get(EXTENSION)
+        self._writer: FrameWriter | None = extension["writer"] if extension else None
+
+    def try_write(self, frame: bytes) -> bool:
+        """See the port."""
+        return self._writer is not None and self._writer.write(frame)
+
+    async def send(self, text: str) -> None:
+        """See the port."""
+        await self._tell({"type": "websocket.send", "text": text})
+
+    async def receive(self) -> str | bytes:
+        """See the port."""
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            raise SocketClosed
+        text: str | None = message.get("text")
+        return text if text is not None else message["bytes"]
+
+    async def close(self, code: int, reason: str) -> None:
+        """See the port."""
+        await self._tell({"type": "websocket.close", "code": code, "reason": reason[:120]})
+
+    def abort(self) -> None:
+        """See the port; another server than ours finds out by its own ping."""
+        if self._writer is not None:
+            self._writer.abort()
+
+    async def _tell(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except (OSError, RuntimeError) as error:  # what ASGI servers raise once the client is gone
+            raise SocketClosed from error
+
+
+class ChatSocket:
+    """The ASGI application of one path. Knows its connections, to say goodbye to them."""
+
+    def __init__(self, chat: Chat, hub: Hub) -> None:
+        self._chat = chat
+        self._hub = hub
+        self.connections: set[Connection] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one client."""
+        await receive()  # websocket.connect
+        offered = scope.get("subprotocols", [])
+        chosen = SUBPROTOCOL if SUBPROTOCOL in offered else None
+        await send({"type": "websocket.accept", "subprotocol": chosen})
+        visit = Visit(self._chat, bearer(scope["headers"]))
+        socket = AsgiSocket(scope, receive, send)
+        connection = Connection(socket, self._hub, visit, self._chat.limits)
+        self.connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self.connections.discard(connection)

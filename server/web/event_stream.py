@@ -1,0 +1,120 @@
+"""`GET /v1/conversations/{id}/events`: the socket's events as server-sent events, with the same outbox behind them."""
+
+import asyncio
+
+import msgspec
+from starlette.types import Message, Receive, Scope, Send
+
+from realtime.connection import Connection, SocketClosed
+from realtime.hub import Hub
+from realtime.log.contract import Position
+from server.domain.errors import Invalid
+from server.web.chat import Chat, Visit
+
+_COMMENT_SECONDS = 15.0
+
+
+class _Head(msgspec.Struct):
+    """What an event's `id` is made of."""
+
+    type: str
+    offset: int | None = None
+    epoch: str | None = None
+
+
+_head = msgspec.json.Decoder(_Head)
+
+
+class EventStreamSocket:
+    """`realtime.connection.Socket` over a response that goes on: the client only listens."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._epoch = ""
+        self._leaving: asyncio.Task[Message] | None = None
+
+    async def begin(self) -> None:
+        """Send the head of the response."""
+        headers = [
+            (b"content-type", b"text/event-stream; charset=utf-8"),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),
+        ]
+        await self._tell({"type": "http.response.start", "status": 200, "headers": headers})
+
+    def try_write(self, frame: bytes) -> bool:
+        """Never: it is no WebSocket."""
+        return False
+
+    async def send(self, text: str) -> None:
+        """One event."""
+        head = _head.decode(text)
+        self._epoch = head.epoch or self._epoch
+        place = f"id: {self._epoch}:{head.offset}\n" if head.offset is not None else ""
+        await self._write(f"{place}data: {text}\n\n")
+
+    async def receive(self) -> str | bytes:
+        """Wait until the client leaves; a comment now and then keeps proxies awake. Errors: `SocketClosed`."""
+        leaving = self._leaving = asyncio.ensure_future(self._disconnected())
+        try:
+            while not (await asyncio.wait({leaving}, timeout=_COMMENT_SECONDS))[0]:
+                await self._write(": still here\n\n")
+        finally:
+            leaving.cancel()
+        raise SocketClosed
+
+    async def close(self, code: int, reason: str) -> None:
+        """End the response; the client comes back by itself with `Last-Event-ID`."""
+        await self._tell({"type": "http.response.body", "body": b"", "more_body": False})
+        if self._leaving is not None:
+            self._leaving.cancel()
+
+    def abort(self) -> None:
+        """The server ends it when its own time limit runs out."""
+
+    async def _disconnected(self) -> Message:
+        while (message := await self._receive())["type"] != "http.disconnect":
+            pass
+        return message
+
+    async def _write(self, chunk: str) -> None:
+        await self._tell({"type": "http.response.body", "body": chunk.encode(), "more_body": True})
+
+    async def _tell(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except (OSError, RuntimeError) as error:
+            raise SocketClosed from error
+
+
+class EventStream:
+    """Serves one conversation's events to one listener."""
+
+    def __init__(self, chat: Chat, hub: Hub) -> None:
+        self._chat = chat
+        self._hub = hub
+        self.connections: set[Connection] = set()
+
+    async def serve(self, user: str, conversation: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Until the listener leaves. Errors before the first byte: what `admit` raises, `Invalid`."""
+        after = _last_event(scope)
+        await self._chat.admit(user, conversation)
+        socket = EventStreamSocket(receive, send)
+        await socket.begin()
+        connection = Connection(socket, self._hub, Visit(self._chat, None), self._chat.limits)
+        self.connections.add(connection)
+        try:
+            await connection.run_following(user, conversation, after)
+        finally:
+            self.connections.discard(connection)
+
+
+def _last_event(scope: Scope) -> Position | None:
+    for name, value in scope["headers"]:
+        if name == b"last-event-id" and value:
+            epoch, _, offset = value.decode("latin-1").rpartition(":")
+            if not epoch or not offset.isdigit() or len(offset) > 15:
+                raise Invalid("invalid", "Last-Event-ID is epoch:offset.", field="Last-Event-ID")
+            return Position(epoch, int(offset))
+    return None

@@ -1,0 +1,88 @@
+"""The frames of a client, as in docs/protocol.md. Unknown fields are refused: a misspelt option would be ignored."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from realtime.log.contract import Position
+from realtime.session import ClientFrame
+from server.domain.message import NewMessage
+from server.web.problems import decoding_refusal
+
+Identifier = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class _Frame(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str | None = Field(default=None, max_length=64, description="The answer carries the same.")
+
+
+class Hello(_Frame):
+    """The first frame; without a token only if the handshake carried one."""
+
+    type: Literal["hello"]
+    token: str | None = Field(default=None, max_length=16_384)
+
+
+class After(BaseModel):
+    """Where a client is: the epoch of the log and the last offset that it has seen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    epoch: Identifier
+    offset: int = Field(ge=0)
+
+
+class Subscribe(_Frame):
+    """Follow a conversation, from where one was or from a snapshot."""
+
+    type: Literal["subscribe"]
+    conversation: Identifier
+    after: After | None = None
+
+    @property
+    def position(self) -> Position | None:
+        """Where the client is, if it was there before."""
+        return Position(self.after.epoch, self.after.offset) if self.after else None
+
+
+class Unsubscribe(_Frame):
+    """Follow a conversation no longer."""
+
+    type: Literal["unsubscribe"]
+    conversation: Identifier
+
+
+class Send(NewMessage, _Frame):
+    """Say something, and ask for a reply."""
+
+    type: Literal["send"]
+    conversation: Identifier
+
+
+class Cancel(_Frame):
+    """Stop a reply."""
+
+    type: Literal["cancel"]
+    reply: Identifier
+
+
+class Ping(_Frame):
+    """Is the line alive?"""
+
+    type: Literal["ping"]
+
+
+Frame = Hello | Subscribe | Unsubscribe | Send | Cancel | Ping
+FRAMES: tuple[type[BaseModel], ...] = (Hello, Subscribe, Unsubscribe, Send, Cancel, Ping)
+
+_frame: TypeAdapter[Any] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
+
+
+def decode(raw: str) -> ClientFrame:
+    """Errors: `Refused` with `bad_frame`, `unknown_type` or `invalid`."""
+    try:
+        return _frame.validate_json(raw)
+    except ValidationError as error:
+        raise decoding_refusal(error, raw) from None

@@ -1,0 +1,111 @@
+"""One HTTP operation as data: how it is reached, what goes in, what comes out, and who does the work.
+
+The router, the checks of requests and the OpenAPI document are all made from the same list.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from server.domain.errors import Invalid
+from server.storage.pages import Cut
+from server.web.auth import Tokens, User, bearer
+from server.web.problems import HttpProblem, response_of
+
+MAX_BODY = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, checked: `body` is of the operation's type, `path` holds its parameters."""
+
+    user: User
+    path: dict[str, str]
+    query: dict[str, str]
+    body: Any = None
+
+    def cut(self) -> Cut:
+        """The part of a list that is asked for. Errors: `Invalid`."""
+        limit = self.query.get("limit", "50")
+        if not limit.isdigit() or len(limit) > 6:
+            raise Invalid("invalid", "limit is a number.", field="limit")
+        return Cut(self.query.get("before") or None, self.query.get("after") or None, int(limit))
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`answer` None means no content; `public` needs no token."""
+
+    method: str
+    path: str
+    summary: str
+    handle: Callable[[Call], Awaitable[BaseModel | None]]
+    tag: str
+    body: type[BaseModel] | None = None
+    answer: type[BaseModel] | None = None
+    status: int = 200
+    public: bool = False
+    paged: bool = False
+    query: tuple[str, ...] = field(default=())
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Which query parameters it knows."""
+        return (*self.query, "before", "after", "limit") if self.paged else self.query
+
+
+_NOBODY = User("", "")
+
+
+class Endpoint:
+    """The ASGI application of one operation."""
+
+    def __init__(self, operation: Operation, tokens: Tokens) -> None:
+        self._operation = operation
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check the request, do it, answer."""
+        try:
+            response = await self._respond(Request(scope, receive))
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001 - the boundary of a request: `response_of` knows every error
+            response = response_of(error)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        operation = self._operation
+        user = _NOBODY if operation.public else await self._tokens.check(bearer(request.headers.raw))
+        unknown = set(request.query_params) - set(operation.parameters)
+        if unknown:
+            name = min(unknown)
+            raise Invalid("invalid", f"There is no parameter {name!r}.", field=name)
+        body = await _body(request, operation.body) if operation.body is not None else None
+        call = Call(user, dict(request.path_params), dict(request.query_params), body)
+        answer = await operation.handle(call)
+        if answer is None:
+            return Response(status_code=204)
+        headers = {"Cache-Control": "no-store"}
+        return Response(answer.model_dump_json(), operation.status, headers, media_type="application/json")
+
+
+async def _body(request: Request, kind: type[BaseModel]) -> BaseModel:
+    """Errors: `HttpProblem` with `bad_json` or `too_large`; `ValidationError`."""
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MAX_BODY:
+            raise HttpProblem(413, "too_large", f"A body has at most {MAX_BODY} bytes.")
+    try:
+        return kind.model_validate_json(bytes(received) or b"{}")
+    except ValidationError as error:
+        kinds = {fault["type"] for fault in error.errors(include_url=False, include_input=False)}
+        if "json_invalid" in kinds:
+            raise HttpProblem(400, "bad_json", "The body is not JSON.") from None
+        raise

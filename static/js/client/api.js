@@ -1,0 +1,59 @@
+/** The server's routes by name. Each answers with the JSON of docs/protocol.md, or throws as `Http.request` does. */
+
+const part = encodeURIComponent;
+
+export class Api {
+  /** @param {import("./http.js").Http} http */
+  constructor(http) {
+    this.http = http;
+  }
+
+  /** A guest's token, where guests are allowed: `{token, user, name}`. */
+  guest(name) {
+    return this.http.request("POST", "v1/session", { body: name ? { name } : {}, token: null });
+  }
+
+  me() {
+    return this.http.get("v1/me");
+  }
+
+  models() {
+    return this.http.get("v1/models");
+  }
+
+  characters() {
+    return this.http.get("v1/characters");
+  }
+
+  createCharacter(character) {
+    return this.http.post("v1/characters", character);
+  }
+
+  conversations({ after, limit } = {}) {
+    return this.http.get("v1/conversations", { after, limit });
+  }
+
+  conversation(id) {
+    return this.http.get(`v1/conversations/${part(id)}`);
+  }
+
+  createConversation(conversation = {}) {
+    return this.http.post("v1/conversations", conversation);
+  }
+
+  updateConversation(id, changes) {
+    return this.http.patch(`v1/conversations/${part(id)}`, changes);
+  }
+
+  deleteConversation(id) {
+    return this.http.delete(`v1/conversations/${part(id)}`);
+  }
+
+  messages(id, { before, after, limit } = {}) {
+    return this.http.get(`v1/conversations/${part(id)}/messages`, { before, after, limit });
+  }
+
+  reply(id) {
+    return this.http.get(`v1/replies/${part(id)}`);
+  }
+}

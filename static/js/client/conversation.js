@@ -1,0 +1,203 @@
+/**
+ * One conversation, live: a transcript kept up to date, one's own messages on their way, and the verbs. Made by
+ * `client.conversation(id)`; it is followed on the socket while somebody watches it.
+ */
+
+import { sha256 } from "./digest.js";
+import { accepted, dropped, failed, matching, nothing, sending } from "./outgoing.js";
+import { apply, blank, hasOlder, install, prepend } from "./transcript.js";
+
+const MEND_PAUSE = 2_000; // at least so long between two attempts to mend the same hole by a snapshot
+
+export class Conversation {
+  /** @param {import("./client.js").Client} client @param {string} id */
+  constructor(client, id) {
+    this.client = client;
+    this.id = id;
+    this.transcript = blank;
+    this.outgoing = nothing;
+    /** Why it cannot be followed (an error), or null. */
+    this.error = null;
+    /** Whether the first snapshot has come. */
+    this.loaded = false;
+    this.following = false;
+    this.settled = false;
+    this.mendedAt = -Infinity;
+    this.cursor = undefined;
+    this.paging = null;
+    this.watchers = new Set();
+  }
+
+  /**
+   * Calls `listener` after each change, with the id of the one message that has changed, or null when more has. The
+   * conversation is followed from the first watcher on until the last one leaves.
+   *
+   * @param {(changed: string | null) => void} listener @returns {() => void} ends it
+   */
+  watch(listener) {
+    this.watchers.add(listener);
+    if (this.watchers.size === 1) this.#follow();
+    return () => {
+      this.watchers.delete(listener);
+      if (this.watchers.size === 0) this.#unfollow();
+    };
+  }
+
+  /**
+   * Sends a message. It is shown at once in `outgoing`, survives lost connections under its key, and is sent once.
+   *
+   * @param {string} text
+   * @param {{key?: string, reply?: object | false}} [options] `key` repeats a send that failed
+   * @returns {Promise<{message: string, reply: string | null, duplicate: boolean}>} when it is stored
+   */
+  async send(text, { key = this.client.platform.key(), reply } = {}) {
+    this.#setOutgoing(sending(this.outgoing, { key, text, reply }));
+    try {
+      this.client.checkSize(text);
+      const frame = { type: "send", conversation: this.id, text, key, ...(reply === undefined ? {} : { reply }) };
+      const answer = await this.client.request(frame, { keep: true });
+      const shown = this.transcript.messages.some((message) => message.id === answer.message);
+      this.#setOutgoing(shown ? dropped(this.outgoing, key) : accepted(this.outgoing, key, answer.message));
+      return answer;
+    } catch (error) {
+      this.#setOutgoing(failed(this.outgoing, key, error));
+      throw error;
+    }
+  }
+
+  /** Sends a failed message again, under its key: if the server had it all along, nothing happens twice. */
+  resend(key) {
+    const entry = this.outgoing.find((known) => known.key === key);
+    return entry ? this.send(entry.text, { key, reply: entry.reply }) : Promise.resolve(null);
+  }
+
+  /** Forgets a message that could not be sent. */
+  discard(key) {
+    this.#setOutgoing(dropped(this.outgoing, key));
+  }
+
+  /** Stops a reply, waiting or running; the event `reply.cancelled` says when it has really stopped. */
+  cancel(reply) {
+    return this.client.request({ type: "cancel", reply }, { keep: true });
+  }
+
+  /** Loads one page of older messages. @returns {Promise<boolean>} whether there may be more */
+  async older() {
+    if (!hasOlder(this.transcript)) return false;
+    this.paging ??= this.#loadOlder().finally(() => {
+      this.paging = null;
+    });
+    return this.paging;
+  }
+
+  // What the client passes on.
+
+  /** @param {object} frame an event of this conversation, or `subscribed` */
+  receive(frame) {
+    if (frame.type === "subscribed") this.#install(frame);
+    else if (frame.offset === undefined) this.client.emit("event", frame);
+    else if (this.settled) this.#apply(frame);
+  }
+
+  /** The connection is gone: until the next `subscribed`, what comes is not ours to apply. */
+  interrupted() {
+    this.settled = false;
+  }
+
+  /** The server will not let us follow it. */
+  lost(error) {
+    this.error = error;
+    this.following = false;
+    this.#tell(null);
+  }
+
+  #follow() {
+    this.following = true;
+    this.client.follow(this);
+  }
+
+  #unfollow() {
+    this.following = false;
+    this.settled = false;
+    this.client.unfollow(this);
+  }
+
+  /** Where to resume, or null for a snapshot. */
+  get position() {
+    const { epoch, offset } = this.transcript;
+    return epoch === null ? null : { epoch, offset };
+  }
+
+  #install(frame) {
+    this.transcript = install(this.transcript, frame);
+    if (frame.snapshot) this.cursor = undefined;
+    this.error = null;
+    this.loaded = true;
+    this.settled = true;
+    for (const message of this.transcript.messages) this.#showBack(message);
+    this.client.mark(this);
+    this.#tell(null);
+  }
+
+  #apply(frame) {
+    const { transcript, verdict } = apply(this.transcript, frame);
+    if (verdict === "gap") this.#mend();
+    if (verdict !== "applied") return;
+    this.transcript = transcript;
+    this.client.mark(this);
+    if (frame.type === "message.created") this.#showBack(frame.message);
+    if (frame.type === "reply.completed") this.#verify(frame);
+    this.#tell(frame.type.startsWith("reply.") && frame.type !== "reply.queued" ? frame.reply : null);
+    this.client.emit("event", frame);
+  }
+
+  /** A hole: ask for what is missing; if that was just tried, for everything. */
+  #mend({ anew = false } = {}) {
+    const now = this.client.platform.now();
+    const again = now - this.mendedAt < MEND_PAUSE;
+    this.mendedAt = now;
+    this.settled = false;
+    if (!anew) this.client.emit("gap", { conversation: this.id, offset: this.transcript.offset });
+    const resume = () => this.following && this.client.follow(this, anew || again ? null : this.position);
+    if (again) this.client.platform.setTimeout(resume, MEND_PAUSE);
+    else resume();
+  }
+
+  /** The proof: our text is the stored text. */
+  async #verify({ reply, sha256: expected }) {
+    const { text } = this.transcript.messages.find((message) => message.id === reply) ?? {};
+    if (text === undefined || !expected) return;
+    const actual = await sha256(text);
+    if (actual === null || actual === expected) return;
+    this.client.emit("mismatch", { conversation: this.id, reply, expected, actual });
+    if (this.settled) this.#mend({ anew: true });
+  }
+
+  /** One's own message has come back from the server: it is not on its way any more. */
+  #showBack(message) {
+    const entry = matching(this.outgoing, message, this.client.user);
+    if (entry) this.outgoing = dropped(this.outgoing, entry.key);
+  }
+
+  async #loadOlder() {
+    const first = this.transcript.messages[0].seq;
+    let page;
+    do {
+      // Cursors are the server's: without one, the pages begin at the newest and are read down to what is missing.
+      page = await this.client.api.messages(this.id, { before: this.cursor, limit: 50 });
+      this.cursor = page.previous ?? undefined;
+    } while (page.previous && page.items[0]?.seq >= first);
+    this.transcript = prepend(this.transcript, page.items);
+    this.#tell(null);
+    return Boolean(page.previous) && hasOlder(this.transcript);
+  }
+
+  #setOutgoing(outgoing) {
+    this.outgoing = outgoing;
+    this.#tell(null);
+  }
+
+  #tell(changed) {
+    for (const listener of [...this.watchers]) listener(changed);
+  }
+}

@@ -1,0 +1,84 @@
+/** Requests to the server's HTTP side: JSON in and out, its problems as errors, a token that is renewed once. */
+
+import { Refused, TimedOut, Unreachable } from "./errors.js";
+
+const TIMEOUT = 20_000;
+
+export class Http {
+  /**
+   * @param {object} options
+   * @param {string | URL} options.url where the server lives; a path in it is kept
+   * @param {(refused?: string) => Promise<string>} [options.token] given the refused token, returns another one
+   * @param {typeof fetch} [options.fetch]
+   */
+  constructor({ url, token = null, fetch = globalThis.fetch }) {
+    this.url = new URL(url);
+    this.token = token;
+    this.fetch = (...given) => fetch(...given);
+  }
+
+  get(path, query) {
+    return this.request("GET", path, { query });
+  }
+
+  post(path, body = {}) {
+    return this.request("POST", path, { body });
+  }
+
+  patch(path, body) {
+    return this.request("PATCH", path, { body });
+  }
+
+  delete(path) {
+    return this.request("DELETE", path);
+  }
+
+  /**
+   * @param {string} method @param {string} path relative to the server's address, such as "v1/me"
+   * @param {{query?: object, body?: object, token?: string | null}} [options] `token: null` sends none
+   * @returns {Promise<any>} the answer's JSON; null when it has no body
+   * @throws {Refused | Unreachable | TimedOut} and whatever getting a token throws
+   */
+  async request(method, path, options = {}) {
+    const anonymous = options.token === null || !this.token;
+    const token = anonymous ? null : await this.token();
+    const answer = await this.#ask(method, path, options, token);
+    if (answer.status !== 401 || anonymous) return read(answer);
+    return read(await this.#ask(method, path, options, await this.token(token)));
+  }
+
+  async #ask(method, path, { query, body }, token) {
+    const url = new URL(path, this.url);
+    for (const [name, value] of Object.entries(query ?? {})) {
+      if (value !== undefined && value !== null) url.searchParams.set(name, value);
+    }
+    const headers = { Accept: "application/json" };
+    if (token) headers.Authorization = `Bearer ${token}`;
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    try {
+      const signal = AbortSignal.timeout(TIMEOUT);
+      return await this.fetch(url, { method, headers, body: body && JSON.stringify(body), signal });
+    } catch (cause) {
+      throw cause?.name === "TimeoutError" ? new TimedOut() : new Unreachable(undefined, { cause });
+    }
+  }
+}
+
+async function read(answer) {
+  const text = await answer.text().catch((cause) => {
+    throw new Unreachable("The answer broke off.", { cause });
+  });
+  const json = parsed(text);
+  if (answer.ok) return json;
+  // A proxy's error page is no problem document; its status is all that is known.
+  throw new Refused({ title: `The server answered ${answer.status}.`, code: "http_error", ...json, status: answer.status });
+}
+
+function parsed(text) {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * A conversation as its clients see it, as a value: snapshot + events = state. Nothing here waits, and nothing is
+ * changed in place, so a view may compare by identity to learn what has changed.
+ *
+ * A message is the server's object, and for replies also `length` (code points of `text`, tracked), `reasoning`,
+ * `stage`, `position`, `provider`, `model`, `attempt`, and at the end `usage`, `timing`, `cost`, `error`.
+ */
+
+import { codePoints, firstCodePoints, writeAt } from "./text.js";
+
+/**
+ * @typedef {object} Transcript
+ * @property {string | null} epoch which life of the log `offset` counts in; null before the first snapshot
+ * @property {number} offset the last event applied
+ * @property {readonly object[]} messages in the order of `seq`, without holes
+ * @property {boolean} deleted the conversation is gone
+ * @property {object | null} about title, settings and character, when an event has said them
+ */
+
+/** @type {Transcript} */
+export const blank = Object.freeze({ epoch: null, offset: 0, messages: Object.freeze([]), deleted: false, about: null });
+
+const ENDS = new Set(["completed", "failed", "cancelled"]);
+
+/** Whether a message will not change any more by itself. */
+export const hasEnded = (message) => ENDS.has(message.status);
+
+/** Whether messages older than the first one shown exist: `seq` counts from 1 without holes. */
+export const hasOlder = (transcript) => (transcript.messages[0]?.seq ?? 1) > 1;
+
+/** The reply that is queued or running, newest first; undefined when everything has ended. */
+export const inFlight = (transcript) => transcript.messages.findLast((message) => !hasEnded(message));
+
+const received = (message) => ({ ...message, text: message.text ?? "", length: codePoints(message.text ?? "") });
+
+/**
+ * The answer to `subscribe`. With a snapshot it replaces what was known (older pages stay where they touch it); without
+ * one the log goes on from our own offset, and the events that were missed follow.
+ *
+ * @param {Transcript} transcript @param {object} subscribed @returns {Transcript}
+ */
+export function install(transcript, subscribed) {
+  if (!subscribed.snapshot) return transcript;
+  const fresh = subscribed.snapshot.messages.map(received);
+  const first = fresh[0]?.seq ?? Infinity;
+  const older = transcript.messages.filter((message) => message.seq < first);
+  const touches = older.length > 0 && older.at(-1).seq === first - 1;
+  const messages = touches ? [...older, ...fresh] : fresh;
+  return { ...transcript, epoch: subscribed.epoch, offset: subscribed.offset, messages, deleted: false };
+}
+
+/** Puts a page of older messages before the ones shown. @param {Transcript} transcript @param {object[]} page */
+export function prepend(transcript, page) {
+  const first = transcript.messages[0]?.seq ?? Infinity;
+  const older = page.filter((message) => message.seq < first).map(received);
+  return older.length ? { ...transcript, messages: [...older, ...transcript.messages] } : transcript;
+}
+
+/**
+ * Applies one event.
+ *
+ * @param {Transcript} transcript
+ * @param {object} event
+ * @returns {{transcript: Transcript, verdict: "applied" | "stale" | "gap"}} `stale`: known already. `gap`: something
+ *   before it is missing, nothing was changed; subscribing again mends it.
+ */
+export function apply(transcript, event) {
+  const from = event.from ?? event.offset;
+  if (event.offset <= transcript.offset) return { transcript, verdict: "stale" };
+  if (from > transcript.offset + 1) return { transcript, verdict: "gap" };
+  const changed = change(transcript, event);
+  if (changed === null) return { transcript, verdict: "gap" };
+  return { transcript: { ...changed, offset: event.offset }, verdict: "applied" };
+}
+
+function change(transcript, event) {
+  const handler = CHANGES[event.type];
+  if (handler) return handler(transcript, event);
+  const next = REPLY_CHANGES[event.type];
+  return next ? changeReply(transcript, event, next) : transcript;
+}
+
+/** @type {Record<string, (transcript: Transcript, event: object) => Transcript | null>} */
+const CHANGES = {
+  "message.created": (transcript, { message }) => put(transcript, received(message)),
+  "reply.queued": (transcript, event) => put(transcript, queued(event)),
+  "conversation.updated": (transcript, { title, settings, character }) => ({
+    ...transcript,
+    about: { title, settings, character },
+  }),
+  "conversation.deleted": (transcript) => ({ ...transcript, deleted: true }),
+};
+
+/** Each gives the changed reply, or null when it does not fit what is known. */
+const REPLY_CHANGES = {
+  "reply.progress": (reply, { stage, detail }) => ({ ...reply, stage, detail: detail ?? null }),
+  "reply.started": (reply, { provider, model, attempt }) => ({
+    ...reply,
+    status: "running",
+    provider,
+    model,
+    attempt,
+    stage: reply.stage ?? "started",
+  }),
+  "reply.delta": (reply, { at, text }) => {
+    const written = writeAt(reply.text, reply.length, at, text);
+    return written && { ...reply, ...written, status: "running", stage: "writing" };
+  },
+  "reply.reasoning": (reply, { at, text }) => {
+    const known = reply.reasoning ?? "";
+    // A snapshot may leave the thinking out: what came before is then simply not shown.
+    const written = writeAt(known, codePoints(known), at, text) ?? { text: known + text };
+    return { ...reply, reasoning: written.text, status: "running", stage: "thinking" };
+  },
+  "reply.restarted": (reply, { attempt, keep }) => {
+    const kept = cut(reply, keep);
+    return kept && { ...kept, attempt, status: "running", stage: "restarted" };
+  },
+  "reply.completed": (reply, { length, ...end }) => (reply.length === length ? ended(reply, "completed", end) : null),
+  "reply.failed": (reply, { length, code, detail }) => {
+    const kept = cut(reply, length);
+    return kept && ended(kept, "failed", { error: { code, detail } });
+  },
+  "reply.cancelled": (reply, { length, usage }) => {
+    const kept = cut(reply, length);
+    return kept && ended(kept, "cancelled", { usage });
+  },
+};
+
+const queued = ({ conversation, reply, message, seq, position, created_at }) => ({
+  id: reply,
+  conversation,
+  seq,
+  role: "assistant",
+  user: null,
+  text: "",
+  length: 0,
+  status: "queued",
+  created_at,
+  reply_to: message,
+  position,
+});
+
+function ended(reply, status, { sha256, usage, cost, timing, error }) {
+  return { ...reply, status, stage: null, detail: null, sha256, usage, cost, timing, error: error ?? null };
+}
+
+function cut(reply, length) {
+  if (length > reply.length) return null;
+  return length === reply.length ? reply : { ...reply, text: firstCodePoints(reply.text, length), length };
+}
+
+function put(transcript, message) {
+  const { messages } = transcript;
+  const at = messages.findLastIndex((known) => known.seq <= message.seq);
+  if (at >= 0 && messages[at].id === message.id) return { ...transcript, messages: messages.with(at, message) };
+  return { ...transcript, messages: messages.toSpliced(at + 1, 0, message) };
+}
+
+function changeReply(transcript, event, next) {
+  const at = transcript.messages.findLastIndex((message) => message.id === event.reply);
+  // A reply older than what is shown: its news concerns nobody here.
+  if (at < 0) return transcript;
+  const changed = next(transcript.messages[at], event);
+  return changed && { ...transcript, messages: transcript.messages.with(at, changed) };
+}

@@ -1,0 +1,83 @@
+/** What is going on, in words. Pure: the views give it what they know. */
+
+const CODE_POINTS_PER_TOKEN = 4; // about right for prose in the languages of Europe
+
+/**
+ * What the line above the composer says.
+ *
+ * @param {object} known
+ * @param {{phase: string, retryAt: number | null, reason: string | null}} known.status the connection's
+ * @param {boolean} known.troubled the connection has been away long enough to be worth a word
+ * @param {object} [known.reply] the reply in flight
+ * @param {boolean} [known.sending] a message of ours is on its way
+ * @param {boolean} [known.stopping] we have asked for a stop
+ * @param {number | null} [known.rate] tokens a second, about
+ * @param {number} known.now of the clock of `retryAt`
+ * @returns {{kind: "rest" | "work" | "trouble", text: string}}
+ */
+export function activity({ status, troubled, reply, sending, stopping, rate, now }) {
+  if (troubled || status.phase === "refused") return { kind: "trouble", text: connection(status, now) };
+  if (reply) return { kind: "work", text: stopping ? "Stopping" : progress(reply, rate) };
+  if (sending) return { kind: "work", text: "Sending" };
+  return { kind: "rest", text: "" };
+}
+
+function connection({ phase, retryAt, reason }, now) {
+  if (phase === "offline") return "Offline. What you write is sent when you are back.";
+  if (phase === "refused") return reason ?? "The server refuses the connection.";
+  const seconds = retryAt === null ? 0 : Math.ceil((retryAt - now) / 1000);
+  return seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting";
+}
+
+const STAGES = {
+  context: "Reading the conversation",
+  waiting: "Waiting for the model",
+  started: "Waiting for the model",
+  thinking: "Thinking",
+  restarted: "Taking the reply up again",
+};
+
+function progress(reply, rate) {
+  if (reply.status === "queued" && !STAGES[reply.stage]) {
+    // After a reload the place is not known any more.
+    if (!reply.position) return "In the queue";
+    return reply.position > 1 ? `Queued at place ${reply.position}` : "Next in the queue";
+  }
+  if (reply.text && reply.stage !== "restarted") return rate ? `Writing · ${rate} tokens/s` : "Writing";
+  return STAGES[reply.stage] ?? "Waiting for the model";
+}
+
+/** Tokens a second, about; null before there is enough to tell. */
+export function rate(codePoints, milliseconds) {
+  return milliseconds < 400 || codePoints < 20 ? null : Math.round(codePoints / CODE_POINTS_PER_TOKEN / (milliseconds / 1000));
+}
+
+/** The line under a finished reply: "smollm2 · 42 tokens · 1.3 s". */
+export function summary({ model, usage, timing, status }) {
+  const parts = [];
+  if (model) parts.push(model);
+  if (usage?.output) parts.push(`${usage.exact ? "" : "about "}${usage.output} tokens`);
+  if (timing?.total_ms) parts.push(seconds(timing.total_ms));
+  if (status === "cancelled") parts.push("stopped");
+  return parts.join(" · ");
+}
+
+const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 1 : 0)} s`;
+
+const REASONS = {
+  provider_unreachable: "The model's server cannot be reached.",
+  provider_unauthorized: "The model's server did not accept our key. Whoever runs this server can mend that.",
+  provider_rate_limited: "The model is asked too much at the moment. In a minute it should go again.",
+  provider_overloaded: "The model is overloaded at the moment.",
+  provider_refused: "The model's server refused this conversation.",
+  provider_unknown_model: "The model's server does not know this model. Choose another one below.",
+  provider_truncated: "The reply broke off in the middle.",
+  provider_malformed: "The model's server answered with something that makes no sense.",
+  provider_timeout: "The model took too long.",
+  internal: "Something went wrong on our side.",
+};
+
+/** Why a reply failed, as a helpful sentence. @param {{code?: string, detail?: string} | null} error */
+export function explain(error) {
+  return REASONS[error?.code] ?? error?.detail ?? "The reply did not come about.";
+}

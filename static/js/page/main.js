@@ -1,0 +1,28 @@
+/** The beginning: the server is where the page came from. */
+
+import { render } from "preact";
+
+import { App } from "./app.js";
+import { serveCopyButtons } from "./copying.js";
+import { Salon } from "./salon.js";
+import { html } from "./view.js";
+
+const salon = new Salon(new URL(".", document.baseURI));
+
+/** The conversation that the address names. */
+function readRoute() {
+  const route = /^#\/c\/([\w-]+)$/.exec(location.hash)?.[1] ?? null;
+  salon.set({ route });
+  if (route) salon.lookUp(route);
+}
+
+addEventListener("hashchange", readRoute);
+addEventListener("online", () => salon.client.online(true));
+addEventListener("offline", () => salon.client.online(false));
+// What other tabs and devices have begun meanwhile.
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && salon.refresh());
+
+readRoute();
+render(html`<${App} salon=${salon} />`, document.getElementById("page"));
+serveCopyButtons(document.body);
+salon.client.connect();

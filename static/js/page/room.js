@@ -1,0 +1,72 @@
+/** The main part: one conversation, or the place where a new one begins. */
+
+import { useEffect, useState } from "preact/hooks";
+
+import { Announcer } from "./announcer.js";
+import { Composer } from "./composer.js";
+import { Icon } from "./icons.js";
+import { StatusLine } from "./status-line.js";
+import { Thread } from "./thread.js";
+import { TitleEditor } from "./title-editor.js";
+import { html } from "./view.js";
+import { Welcome } from "./welcome.js";
+
+/** @param {{salon: import("./salon.js").Salon, composer: {current: HTMLTextAreaElement | null}}} props and what to do */
+export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun, onDialog }) {
+  const { route } = state;
+  const about = salon.find(route);
+  const conversation = route ? salon.client.conversation(route) : null;
+  const [sent, setSent] = useState(0);
+
+  useEffect(() => {
+    // On a phone the keyboard would jump up; there one taps when one wants to write.
+    if (!matchMedia("(pointer: coarse)").matches) composer.current?.focus({ preventScroll: true });
+  }, []);
+
+  const send = async (text) => {
+    setSent((count) => count + 1);
+    if (route) {
+      salon.send(route, text);
+      return true;
+    }
+    const id = await salon.begin(text);
+    if (id) onBegun(id);
+    return id !== null;
+  };
+
+  return html`
+    <main class="room" inert=${covered}>
+      <${Header} salon=${salon} about=${about} onMenu=${onMenu} onBegin=${onBegin} />
+      ${conversation
+        ? html`<${Thread} salon=${salon} conversation=${conversation} about=${about} sent=${sent} onSend=${send} />`
+        : html`<${Welcome} salon=${salon} state=${state} composer=${composer} onSend=${send} onDialog=${onDialog} />`}
+      <footer class="foot">
+        <${StatusLine} salon=${salon} status=${state.status} conversation=${conversation} />
+        <${Composer} key=${route ?? "new"} salon=${salon} state=${state} about=${about} conversation=${conversation} field=${composer} onSend=${send} />
+      </footer>
+      ${conversation && html`<${Announcer} conversation=${conversation} name=${salon.characterOf(about)?.name ?? "The model"} />`}
+    </main>
+  `;
+}
+
+function Header({ salon, about, onMenu, onBegin }) {
+  const [renaming, setRenaming] = useState(false);
+  const finish = (title) => {
+    setRenaming(false);
+    if (title) salon.rename(about.id, title);
+  };
+  const character = salon.characterOf(about);
+  return html`
+    <header class="room-head">
+      <button class="icon-button only-phone" aria-label="Conversations" onClick=${onMenu}><${Icon} name="menu" /></button>
+      <div class="room-title">
+        ${about && renaming && html`<${TitleEditor} title=${about.title} onDone=${finish} />`}
+        ${about &&
+        !renaming &&
+        html`<h1><button title="Rename" onClick=${() => setRenaming(true)}>${about.title || "Untitled"}</button></h1>`}
+        ${character && html`<p>with ${character.name}</p>`}
+      </div>
+      <button class="icon-button only-phone" aria-label="New conversation" onClick=${onBegin}><${Icon} name="plus" /></button>
+    </header>
+  `;
+}

@@ -1,0 +1,227 @@
+/** The page's model: the client, the list of conversations, what can be chosen, and the verbs of the page. */
+
+import { ChatError, Client, SignedOut } from "../client/index.js";
+import { Identity } from "./identity.js";
+import { recall, remember } from "./storage.js";
+
+const PAGE = 40;
+const TITLE_LENGTH = 60;
+
+const byLatest = (a, b) => (b.updated_at ?? b.created_at).localeCompare(a.updated_at ?? a.created_at);
+
+export class Salon {
+  /** @param {string | URL} url the server's address */
+  constructor(url) {
+    this.identity = new Identity(() => this.client.api);
+    this.client = new Client({ url, token: (refused) => this.identity.token(refused) });
+    this.subscribers = new Set();
+    this.state = {
+      route: null,
+      conversations: [],
+      next: null,
+      loaded: false,
+      models: [],
+      characters: [],
+      status: this.client.status,
+      /** What the next new conversation begins with. */
+      choice: JSON.parse(recall("choice") ?? "null"),
+      character: null,
+      /** The reply that we have asked to stop, last. */
+      stopping: null,
+      notice: null,
+    };
+    this.client.on("status", (status) => this.#statusChanged(status));
+    this.client.on("event", (event) => this.#heard(event));
+  }
+
+  subscribe(listener) {
+    this.subscribers.add(listener);
+    return () => this.subscribers.delete(listener);
+  }
+
+  set(changes) {
+    this.state = { ...this.state, ...changes };
+    for (const listener of [...this.subscribers]) listener(this.state);
+  }
+
+  /** Shows a sentence about something that went wrong; null takes it away. */
+  notify(notice) {
+    this.set({ notice });
+  }
+
+  /** Loads the list and what can be chosen. The old list stays in sight meanwhile. */
+  async refresh() {
+    await this.attempt(async () => {
+      const [list, models, characters] = await Promise.all([
+        this.client.api.conversations({ limit: PAGE }),
+        this.client.api.models(),
+        this.client.api.characters(),
+      ]);
+      const conversations = list.items.sort(byLatest);
+      this.set({ conversations, next: list.next, models: models.items, characters: characters.items, loaded: true });
+    }, { quiet: true });
+  }
+
+  async loadMore() {
+    await this.attempt(async () => {
+      const { items, next } = await this.client.api.conversations({ after: this.state.next, limit: PAGE });
+      const known = new Set(this.state.conversations.map(({ id }) => id));
+      this.set({ conversations: [...this.state.conversations, ...items.filter(({ id }) => !known.has(id))], next });
+    });
+  }
+
+  /** The conversation of this id: as listed, or fetched when it is not (a deep link to an old one). */
+  async lookUp(id) {
+    if (this.find(id)) return;
+    const found = await this.client.api.conversation(id).catch((error) => {
+      if (error instanceof ChatError) return null; // its view says why it cannot be followed
+      throw error;
+    });
+    if (found && !this.find(id)) this.set({ conversations: [...this.state.conversations, found].sort(byLatest) });
+  }
+
+  find(id) {
+    return this.state.conversations.find((conversation) => conversation.id === id) ?? null;
+  }
+
+  characterOf(conversation) {
+    return this.state.characters.find(({ id }) => id === conversation?.character) ?? null;
+  }
+
+  /** The provider and model that will answer in this conversation; without one, in the next new one. */
+  modelOf(conversation) {
+    const { models, choice, characters, character } = this.state;
+    const persona = conversation ? this.characterOf(conversation) : characters.find(({ id }) => id === character);
+    const wishes = [conversation ? conversation.settings : choice, persona];
+    const known = (wish) => models.find((entry) => entry.model === wish?.model && (!wish.provider || entry.provider === wish.provider));
+    return wishes.map(known).find(Boolean) ?? models.find((entry) => entry.default) ?? models[0] ?? null;
+  }
+
+  async chooseModel(id, { provider, model }) {
+    if (!id) {
+      remember("choice", JSON.stringify({ provider, model }));
+      this.set({ choice: { provider, model } });
+      return;
+    }
+    const settings = { ...stated(this.find(id)?.settings), provider, model };
+    await this.#change(id, { settings });
+  }
+
+  /** Begins a conversation with its first message. @returns {Promise<string | null>} its id */
+  async begin(text) {
+    const { choice, character } = this.state;
+    const chosen = choice && this.modelOf(null);
+    const conversation = await this.attempt(() =>
+      this.client.api.createConversation({
+        title: titleFrom(text),
+        ...(character ? { character } : {}),
+        ...(chosen ? { settings: { provider: chosen.provider, model: chosen.model } } : {}),
+      }),
+    );
+    if (!conversation) return null;
+    this.set({ conversations: [conversation, ...this.state.conversations], character: null });
+    this.send(conversation.id, text);
+    return conversation.id;
+  }
+
+  /** Sends; a failure shows at the message itself. */
+  async send(id, text) {
+    this.#touch(id);
+    await this.client.conversation(id).send(text).catch(expected);
+  }
+
+  async resend(id, key) {
+    await this.client.conversation(id).resend(key).catch(expected);
+  }
+
+  async stop(id, reply) {
+    this.set({ stopping: reply });
+    await this.client.conversation(id).cancel(reply).catch((error) => {
+      expected(error);
+      this.set({ stopping: null });
+      if (error.code !== "already_ended") this.notify(`It could not be stopped. ${error.message}`);
+    });
+  }
+
+  rename(id, title) {
+    return this.#change(id, { title });
+  }
+
+  async remove(id) {
+    await this.attempt(async () => {
+      await this.client.api.deleteConversation(id);
+      this.#forget(id);
+    });
+  }
+
+  /** @returns {Promise<object | null>} the new character, chosen for the next conversation */
+  async createCharacter(character) {
+    const made = await this.client.api.createCharacter(character);
+    this.set({ characters: [...this.state.characters, made], character: made.id });
+    return made;
+  }
+
+  /** Does `work`; what the server refused is said in a notice. */
+  async attempt(work, { quiet = false } = {}) {
+    try {
+      return await work();
+    } catch (error) {
+      expected(error);
+      if (error instanceof SignedOut) this.set({ status: { ...this.state.status, phase: "signed out" } });
+      else if (!quiet) this.notify(error.message);
+      return null;
+    }
+  }
+
+  async #change(id, changes) {
+    const before = this.find(id);
+    this.#merge(id, changes);
+    const after = await this.attempt(() => this.client.api.updateConversation(id, changes));
+    if (after) this.#merge(id, after);
+    else if (before) this.#merge(id, before);
+  }
+
+  #merge(id, changes) {
+    const { conversations } = this.state;
+    this.set({ conversations: conversations.map((known) => (known.id === id ? { ...known, ...changes } : known)) });
+  }
+
+  #forget(id) {
+    const conversations = this.state.conversations.filter((known) => known.id !== id);
+    this.set({ conversations, route: this.state.route === id ? null : this.state.route });
+  }
+
+  /** Something was said here: it is the latest conversation now. */
+  #touch(id) {
+    this.#merge(id, { updated_at: new Date().toISOString() });
+    this.set({ conversations: [...this.state.conversations].sort(byLatest) });
+  }
+
+  #heard({ type, conversation, ...event }) {
+    if (type === "conversation.deleted") this.#forget(conversation);
+    else if (type === "conversation.updated") {
+      const { title, settings, character } = event;
+      this.#merge(conversation, { title, settings, character });
+    } else if (type === "message.created") this.#touch(conversation);
+  }
+
+  #statusChanged(status) {
+    const opened = status.phase === "open" && this.state.status.phase !== "open";
+    this.set({ status });
+    if (opened) this.refresh();
+  }
+}
+
+/** Errors of the conversation are shown where they belong; anything else is a bug, and must be seen as one. */
+function expected(error) {
+  if (!(error instanceof ChatError)) throw error;
+}
+
+/** Only what is set: the server may list the others as null. */
+const stated = (settings) => Object.fromEntries(Object.entries(settings ?? {}).filter(([, value]) => value !== null));
+
+function titleFrom(text) {
+  const line = text.trim().split("\n", 1)[0].replace(/[#*_`>]+/g, "").trim() || "A conversation";
+  const points = Array.from(line);
+  return points.length <= TITLE_LENGTH ? line : `${points.slice(0, TITLE_LENGTH - 1).join("").trimEnd()}…`;
+}

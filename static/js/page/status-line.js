@@ -1,0 +1,67 @@
+/** One line above the composer that says what is going on. It keeps its height, so that nothing jumps. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { inFlight } from "../client/index.js";
+import { activity, rate } from "./activity.js";
+import { Table } from "./icons.js";
+import { html, useClock, useWatched } from "./view.js";
+
+const GRACE = 700; // a connection that is back within this time was hardly away
+const BLINK = 250; // the rate is written anew this often
+
+/** @param {{salon: object, status: object, conversation: object | null}} props */
+export function StatusLine({ salon, status, conversation }) {
+  const troubled = useTroubled(status.phase);
+  const counting = troubled && status.phase === "waiting";
+  const now = useClock(BLINK, counting);
+  const { kind, text } = activity({ status, troubled, now: Math.max(now, performance.now()) });
+  if (kind === "trouble") return html`<${Line} kind=${kind} text=${text} />`;
+  return conversation ? html`<${Doing} salon=${salon} status=${status} conversation=${conversation} />` : html`<${Line} kind="rest" text="" />`;
+}
+
+function Doing({ salon, status, conversation }) {
+  const reply = useWatched(conversation, ({ transcript }) => inFlight(transcript));
+  const sending = useWatched(conversation, ({ outgoing }) => outgoing.some((entry) => entry.status === "sending"));
+  const pace = usePace(reply);
+  const known = { status, troubled: false, reply, sending, rate: pace, stopping: reply && salon.state.stopping === reply.id, now: 0 };
+  const { kind, text } = activity(known);
+  return html`<${Line} kind=${kind} text=${text} hint=${reply ? "Esc to stop" : null} />`;
+}
+
+function Line({ kind, text, hint }) {
+  return html`
+    <div class=${`status-line ${kind}`} data-testid="status">
+      ${kind === "work" && html`<${Table} talking />`}
+      <span class="status-text">${text}</span>
+      ${hint && html`<span class="status-hint only-desktop">${hint}</span>`}
+    </div>
+  `;
+}
+
+/** True when the connection has been away for longer than a moment. */
+function useTroubled(phase) {
+  const away = phase !== "open" && phase !== "idle";
+  const [troubled, setTroubled] = useState(false);
+  useEffect(() => {
+    if (!away) {
+      setTroubled(false);
+      return undefined;
+    }
+    const timer = setTimeout(() => setTroubled(true), GRACE);
+    return () => clearTimeout(timer);
+  }, [away]);
+  return troubled && away;
+}
+
+/** Tokens a second since we saw the reply begin to be written, steadied. */
+function usePace(reply) {
+  const begun = useRef({});
+  const now = performance.now();
+  if (reply?.id !== begun.current.id || begun.current.attempt !== reply?.attempt) begun.current = { id: reply?.id, attempt: reply?.attempt };
+  if (!reply?.text) return null;
+  const start = begun.current;
+  if (start.at === undefined) Object.assign(start, { at: now, length: reply.length, shown: null, shownAt: now });
+  if (now - start.shownAt >= BLINK) Object.assign(start, { shown: rate(reply.length - start.length, now - start.at), shownAt: now });
+  return start.shown;
+}

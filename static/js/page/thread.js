@@ -1,0 +1,88 @@
+/** The messages of a conversation. It keeps to the newest while one is there, and stays put when one reads above. */
+
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+import { hasOlder } from "../client/index.js";
+import { Icon, Table } from "./icons.js";
+import { Message, Pending } from "./message.js";
+import { useScroll } from "./scroll.js";
+import { html, useWatched } from "./view.js";
+
+/** @param {{salon: object, conversation: object, about: object, sent: number, onSend: (text: string) => void}} props */
+export function Thread({ salon, conversation, about, sent, onSend }) {
+  // Which messages there are, not what is in them: each one watches itself.
+  const ids = useWatched(conversation, ({ transcript }) => transcript.messages.map(({ id }) => id).join(" "));
+  const outgoing = useWatched(conversation, (it) => it.outgoing);
+  const loaded = useWatched(conversation, (it) => it.loaded);
+  const error = useWatched(conversation, (it) => it.error);
+  const order = ids ? ids.split(" ") : [];
+
+  const scroller = useRef(null);
+  const content = useRef(null);
+  const { away, toNewest } = useScroll(scroller, content, order[0]);
+  useLayoutEffect(() => {
+    if (sent) toNewest({ smooth: false });
+  }, [sent]);
+
+  if (error) return html`<${Nowhere} error=${error} />`;
+  const character = salon.characterOf(about);
+  return html`
+    <div class="thread" ref=${scroller} tabindex="-1">
+      <div class="thread-content" ref=${content} data-loaded=${loaded}>
+        ${loaded && hasOlder(conversation.transcript) && html`<${Older} conversation=${conversation} scroller=${scroller} />`}
+        <ol class="messages" aria-label="Messages">
+          ${order.map(
+            (id, index) =>
+              html`<${Message} key=${id} id=${id} salon=${salon} conversation=${conversation} character=${character} last=${index === order.length - 1} onSend=${onSend} />`,
+          )}
+          ${outgoing.map((entry) => html`<${Pending} key=${entry.key} salon=${salon} conversation=${conversation} entry=${entry} />`)}
+        </ol>
+        ${loaded && !order.length && !outgoing.length && html`<p class="thread-empty">Nobody has said a word yet.</p>`}
+      </div>
+    </div>
+    <div class="newest-holder">
+      ${away && html`<button class="newest" onClick=${() => toNewest({ smooth: true })}><${Icon} name="down" />Newest</button>`}
+    </div>
+  `;
+}
+
+/** At the top: loads the page before when it comes into sight. */
+function Older({ conversation, scroller }) {
+  const element = useRef(null);
+  const [trouble, setTrouble] = useState(null);
+  const load = () => {
+    setTrouble(null);
+    conversation.older().catch((error) => setTrouble(error.message));
+  };
+  // Watched anew after each page: a page that does not fill the room must bring the next one.
+  const first = conversation.transcript.messages[0]?.id;
+  useEffect(() => {
+    const observer = new IntersectionObserver(([entry]) => entry.isIntersecting && load(), {
+      root: scroller.current,
+      rootMargin: "600px 0px 0px 0px",
+    });
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, [first]);
+  return html`
+    <div class="older" ref=${element}>
+      ${trouble ? html`<p>${trouble}</p><button class="button quiet" onClick=${load}>Try again</button>` : html`<span class="older-dots" aria-label="Loading older messages"></span>`}
+    </div>
+  `;
+}
+
+const REASONS = {
+  not_found: "There is no such conversation. Perhaps it was deleted.",
+  forbidden: "This conversation belongs to somebody else.",
+};
+
+function Nowhere({ error }) {
+  return html`
+    <div class="thread nowhere">
+      <${Table} />
+      <h2>An empty table</h2>
+      <p>${REASONS[error.code] ?? error.message}</p>
+      <a class="button" href="#/">Begin another one</a>
+    </div>
+  `;
+}
