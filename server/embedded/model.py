@@ -104,6 +104,8 @@ def serve(port: int) -> None:
     # A request that waits for a slot holds a thread: there must be one left to say "healthy".
     params.n_threads_http = _CONNECTIONS
     params.ui = False
+    # Its figures may be seen by whoever is on this machine, the prompts that are being worked on may not.
+    params.endpoint_metrics = True
     params.endpoint_slots = False
     params.offline = True
     # No page of another site may talk to it through the user's browser.
