@@ -18,8 +18,6 @@
 provider, says what happened, and never holds a key or an address.
 """
 
-# ruff: noqa: N818 - every name here says what happened; `Error` at the end of each would say it twice.
-
 from typing import ClassVar
 
 

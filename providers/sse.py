@@ -9,7 +9,7 @@ MAX_EVENT = 8 * 1024 * 1024
 """The longest event that is taken, in bytes; no model writes one, a broken server might."""
 
 
-class EventTooLong(ValueError):  # noqa: N818 - says what happened
+class EventTooLong(ValueError):
     """An event is longer than the bound, so that it cannot be kept until its end."""
 
 

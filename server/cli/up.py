@@ -20,8 +20,8 @@ _DRAIN_SECONDS = 35.0
 
 async def up(settings: Settings, say: Say) -> None:
     """Run until Ctrl-C or SIGTERM. Errors: `EmbeddedError`, `NotConfigured`."""
-    stopping = asyncio.Event()
-    on_stop(stopping.set)
+    stop = _Stop()
+    on_stop(stop)
     settings = ensure_secret(settings)
     port = settings.port or free_port()
     _check_port(settings.host, port)
@@ -33,19 +33,34 @@ async def up(settings: Settings, say: Say) -> None:
         and (not settings.has_provider or settings.provider == "local"),
         say=say,
     )
-    async with AsyncExitStack() as stack:
-        starting = asyncio.create_task(_start(stack, settings, port, wanted))
-        stopped = asyncio.create_task(stopping.wait())
-        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-            return
-        starting.result()
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        say(f"Tertulia is ready at http://{host}:{port}   (Ctrl-C stops it)")
-        await stopped
-        say("stopping: replies that are being written may finish")
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    try:
+        async with AsyncExitStack() as stack:
+            await _start(stack, settings, port, wanted)
+            say(f"Tertulia is ready at http://{host}:{port}   (Ctrl-C stops it)")
+            stop.disarm()
+            await stop.event.wait()
+            say("stopping: replies that are being written may finish")
+    except asyncio.CancelledError:
+        say("stopped before it was ready")
+
+
+class _Stop:
+    """While it starts, a signal cancels; once it runs, a signal sets the event."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self._task = asyncio.current_task()
+
+    def disarm(self) -> None:
+        """From now on nothing is cancelled."""
+        self._task = None
+
+    def __call__(self) -> None:
+        self.event.set()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
 
 
 async def _start(stack: AsyncExitStack, settings: Settings, port: int, wanted: Wanted) -> None:

@@ -96,9 +96,7 @@ class Child:
         try:
             self._start()
         except OSError as error:
-            raise ChildFailed(
-                self.program.name, f"cannot be started ({error})", self.program.log, ""
-            ) from error
+            raise ChildFailed(self.program.name, f"cannot be started ({error})", self.program.log) from error
         self._tasks = await anyio.create_task_group().__aenter__()
         self._tasks.start_soon(self._keep)
         return self
@@ -145,7 +143,11 @@ class Child:
             await anyio.sleep(seconds)
             if self._stopping:
                 return
-            self._start()
+            try:
+                self._start()
+            except OSError as error:
+                # The machine is short of something: the ended life stands for one more crash.
+                self._say(f"cannot be started ({error})")
 
     async def _live(self) -> str:
         """One life of the program, to its end; returns how it ended."""

@@ -96,7 +96,7 @@ def serve(port: int) -> None:
 
     params.n_predict = MAX_TOKENS
     params.use_jinja = True
-    # As the authors of the model advise; the penalty keeps so small a model out of loops.
+    # As the authors of the model advise; the penalty keeps so small a one out of loops.
     params.sampling.temp = 0.2
     params.sampling.top_p = 0.9
     params.sampling.penalty_repeat = 1.1
@@ -107,7 +107,7 @@ def serve(port: int) -> None:
     params.endpoint_slots = False
     params.offline = True
     # No page of another site may talk to it through the user's browser.
-    params.cors_origins = "null"
+    params.cors_origins = f"http://{LOOPBACK}"
     params.cors_credentials = False
     params.verbosity = 2
 
