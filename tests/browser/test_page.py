@@ -66,6 +66,8 @@ def test_only_the_keyboard(tab: Tab) -> None:
     expect(tab.composer).to_be_focused()
     keys.press("Alt+ArrowDown")
     expect(tab.page).to_have_url(f"{tab.url}/#/c/{first}")
+    expect(tab.page.locator(".item.current")).to_be_visible()
+    expect(tab.composer).to_be_focused()
     tab.page.locator(".item a").focus()
     keys.press("?")
     dialog = tab.page.get_by_role("dialog", name="Keyboard shortcuts")

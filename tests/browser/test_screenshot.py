@@ -17,8 +17,10 @@ _EARLIER = [
 
 
 @pytest.mark.skipif("SCREENSHOT" not in os.environ, reason="it changes a file of the repository")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_picture_of_the_readme(visit: Callable[..., Visitor], images: Path, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "name"), [("light", "page.png"), ("dark", "page-dark.png")])
+def test_the_picture_of_the_readme(
+    visit: Callable[..., Visitor], images: Path, scheme: str, name: str
+) -> None:
     """Take the picture in mid-reply."""
     tab = visit(color_scheme=scheme, device_scale_factor=2).tab().open()
     for title in reversed(_EARLIER):
@@ -29,6 +31,6 @@ def test_the_picture_of_the_readme(visit: Callable[..., Visitor], images: Path, 
     tab.growing()
     tab.page.locator(".live li").nth(2).wait_for()
     images.mkdir(parents=True, exist_ok=True)
-    tab.page.screenshot(path=images / f"page-{scheme}.png")
+    tab.page.screenshot(path=images / name)
     tab.page.keyboard.press("Escape")
     tab.ended("cancelled")

@@ -23,7 +23,8 @@ test("a connection that is away comes before anything else, with the seconds tha
   const away = (status, now = 0) => activity({ status: { reason: null, retryAt: null, ...status }, troubled: true, reply: { text: "x" }, now });
   assert.deepEqual(away({ phase: "waiting", retryAt: 2_000 }, 500), { kind: "trouble", text: "Reconnecting in 2 s" });
   assert.equal(away({ phase: "waiting", retryAt: 2_000 }, 2_500).text, "Reconnecting");
-  assert.equal(away({ phase: "connecting" }).text, "Reconnecting");
+  assert.equal(away({ phase: "connecting", attempt: 0 }).text, "Connecting");
+  assert.equal(away({ phase: "connecting", attempt: 1 }).text, "Reconnecting");
   assert.match(away({ phase: "offline" }).text, /^Offline/);
   assert.equal(away({ phase: "refused", reason: "No." }).text, "No.");
 });
