@@ -137,6 +137,7 @@ export class Conversation {
     for (const message of this.transcript.messages) this.#showBack(message);
     this.client.mark(this);
     this.#tell(null);
+    if (frame.snapshot) this.client.emit("snapshot", { conversation: this.id });
   }
 
   #apply(frame) {

@@ -1,6 +1,6 @@
 /** The main part: one conversation, or the place where a new one begins. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
@@ -19,7 +19,8 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
   const conversation = route ? salon.client.conversation(route) : null;
   const [sent, setSent] = useState(0);
 
-  useEffect(() => {
+  // At once, not after the next paint: by then somebody may have gone elsewhere.
+  useLayoutEffect(() => {
     // On a phone the keyboard would jump up; there one taps when one wants to write.
     if (!matchMedia("(pointer: coarse)").matches) composer.current?.focus({ preventScroll: true });
   }, []);
