@@ -48,9 +48,9 @@ class Transcript:
         if reply not in self._ended:
             self.running = reply
 
-    def said(self, message: str) -> None:
+    def said(self, key: str) -> None:
         """A message of this terminal's own: it stands there already."""
-        self._mine.add(message)
+        self._mine.add(key)
 
     def take(self, frame: dict[str, Any]) -> None:
         """Show a frame of the conversation."""
@@ -63,7 +63,7 @@ class Transcript:
         self.offset = frame.get("offset", self.offset)
         reply: str = frame.get("reply", "")
         match frame["type"]:
-            case "message.created" if frame["message"]["id"] not in self._mine:
+            case "message.created" if frame["message"]["key"] not in self._mine:
                 self._write(f"\n› {frame['message']['text']}\n")
             case "reply.queued":
                 self.running, self._shown[reply] = reply, 0
@@ -87,7 +87,7 @@ class Transcript:
         for message in messages:
             mark, end = ("› ", "\n") if message["role"] == "user" else ("", "\n\n")
             shown = self._shown.get(message["id"], 0)
-            if message["id"] in self._mine or (shown and shown >= len(message["text"])):
+            if message["key"] in self._mine or (shown and shown >= len(message["text"])):
                 continue
             if message["status"] in ("queued", "running"):
                 self.running = message["id"]
@@ -152,7 +152,9 @@ class Terminal:
                 self._write("\n")
                 return
             if line.strip():
-                await self._ask("send", conversation=self._conversation, text=line, key=str(uuid7()))
+                key = str(uuid7())
+                self._transcript.said(key)
+                await self._ask("send", conversation=self._conversation, text=line, key=key)
 
     async def _read_line(self) -> str | None:
         """What is typed; None for Ctrl-D and Ctrl-C. The thread is left alone: it must not keep the program alive."""
@@ -236,7 +238,6 @@ class Terminal:
             case "going_away":
                 return float(frame["reconnect_after"])
             case "accepted":
-                self._transcript.said(frame["message"])
                 if frame["reply"]:
                     self._transcript.expect(frame["reply"])
             case "error":

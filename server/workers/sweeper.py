@@ -63,6 +63,7 @@ class Sweeper:
             role=message.role,
             user=message.user,
             text=message.text,
+            key=message.key,
         )
         requested = ReplyRequested(
             conversation=reply.conversation,
