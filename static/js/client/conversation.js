@@ -176,7 +176,7 @@ export class Conversation {
 
   /** One's own message has come back from the server: it is not on its way any more. */
   #showBack(message) {
-    const entry = matching(this.outgoing, message, this.client.user);
+    const entry = matching(this.outgoing, message);
     if (entry) this.outgoing = dropped(this.outgoing, entry.key);
   }
 
