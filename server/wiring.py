@@ -157,7 +157,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         send = SendMessage(parts.store, parts.reads, parts.announcer, defaults, parts.registry.names, now)
         cancel = CancelReply(parts.store, parts.reads, parts.writes, parts.announcer, parts.signals, now)
         chat = Chat(tokens, queries, Snapshots(parts.reads), send, cancel, SOCKET_LIMITS)
-        sockets, streams = ChatSocket(chat, hub), EventStream(chat, hub)
+        sockets, streams = ChatSocket(chat, hub), EventStream(chat, queries, hub)
         api = Api(
             tokens,
             queries,

@@ -1,5 +1,6 @@
 """The ASGI application: routes to handlers, and the documents about them. No middleware: each endpoint is complete."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.web.api import Api, operations
 from server.web.asyncapi import asyncapi
@@ -17,7 +18,7 @@ from server.web.auth import Tokens, bearer
 from server.web.chat_socket import ChatSocket
 from server.web.event_stream import EventStream
 from server.web.openapi import openapi
-from server.web.operations import Endpoint, Operation
+from server.web.operations import Endpoint, Operation, check_parameters
 from server.web.page import Page
 from server.web.problems import HttpProblem, response_of
 from server.web.readiness import Canary
@@ -46,7 +47,7 @@ def application(parts: Parts) -> Starlette:
     }
     routes: list[Route | Mount | WebSocketRoute] = [
         WebSocketRoute("/ws", parts.socket),
-        Route("/v1/conversations/{id}/events", _Listening(parts)),
+        Route("/v1/conversations/{id}/events", _Methods({"GET": _Listening(parts)})),
         *(_by_method(path, listed, parts.tokens) for path in dict.fromkeys(op.path for op in listed)),
         Route("/healthz", _fixed(b'{"status":"alive"}')),
         Route("/readyz", partial(_ready, parts.canary)),
@@ -62,7 +63,7 @@ def application(parts: Parts) -> Starlette:
 class _Methods:
     """One path, an endpoint for each method."""
 
-    def __init__(self, endpoints: dict[str, Endpoint]) -> None:
+    def __init__(self, endpoints: Mapping[str, ASGIApp]) -> None:
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,6 +85,7 @@ class _Listening:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             user = await self._parts.tokens.check(bearer(scope["headers"]))
+            check_parameters(Request(scope), ())
             await self._parts.events.serve(user.id, scope["path_params"]["id"], scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the boundary of a request: `response_of` knows every error
             await response_of(error)(scope, receive, send)

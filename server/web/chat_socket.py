@@ -1,14 +1,19 @@
 """`GET /ws`: a WebSocket of any ASGI server as the realtime layer's socket."""
 
+from contextlib import suppress
 from typing import Any
 
+import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from realtime.connection import Connection, SocketClosed
 from realtime.hub import Hub
+from realtime.session import CloseCode
 from server.web.auth import bearer
 from server.web.chat import Chat, Visit
 from server.web.ready_frames import EXTENSION, FrameWriter
+
+_log = structlog.get_logger(__name__)
 
 SUBPROTOCOL = "chat.v1"
 
@@ -75,5 +80,9 @@ class ChatSocket:
         self.connections.add(connection)
         try:
             await connection.run()
+        except Exception:  # noqa: BLE001 - the boundary of a socket: a bug of ours ends this one alone
+            _log.exception("a bug ended a socket")
+            with suppress(SocketClosed):
+                await socket.close(CloseCode.INTERNAL, "our mistake; it has been noted")
         finally:
             self.connections.discard(connection)
