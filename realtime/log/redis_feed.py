@@ -58,8 +58,12 @@ class RedisFeed:
             self._pubsub = pubsub = cast("PubSub", cast("Any", self._client).pubsub())
             try:
                 # A subscription of its own keeps the connection open when no topic is followed.
-                await cast("Any", pubsub).subscribe("log:keepalive", *self._wanted)
-                async for message in self._messages(pubsub, awaited={"log:keepalive", *self._wanted}):
+                await cast("Any", pubsub).subscribe("log:keepalive")
+                # From here on `follow` tells by itself; what was wanted while there was no connection is told now.
+                wanted = list(self._wanted)
+                if wanted:
+                    await cast("Any", pubsub).subscribe(*wanted)
+                async for message in self._messages(pubsub, awaited={"log:keepalive", *wanted}):
                     failures = 0
                     yield message
             except (RedisError, OSError, TimeoutError) as error:
