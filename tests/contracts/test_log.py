@@ -235,6 +235,14 @@ async def test_an_emptied_engine_begins_a_new_epoch(engine: Engine, name: str) -
     assert (reading.position.offset, reading.recovered, reading.drafts) == (0, False, [])
 
 
+async def test_a_crowd_that_comes_at_once_is_served(engine: Engine, name: str) -> None:
+    """After a restart thousands of clients read at once: they wait for one another, and nobody is refused."""
+    log = engine.log()
+    await log.append(name, records("a"))
+    readings = await asyncio.gather(*(log.read(name, None) for _ in range(400)))
+    assert {reading.position.offset for reading in readings} == {1}
+
+
 async def test_nothing_lives_for_ever(engine: Engine, name: str) -> None:
     """Every key has a time to live from its creation, and appending renews it."""
     log = engine.log(Retention(idle_seconds=100))
