@@ -59,7 +59,9 @@ from server.workers.reply import ReplyJob
 from server.workers.runner import Runner
 from server.workers.sweeper import Sweeper
 
-STATIC = Path(__file__).parent.parent / "static"
+_HERE = Path(__file__).parent
+STATIC = next((folder for folder in (_HERE / "static", _HERE.parent / "static") if folder.is_dir()), _HERE)
+"""The page: inside the package where that was installed, beside it in a checkout."""
 SOCKET_LIMITS = Limits(text=MAX_TEXT)
 
 _OPENAI_MODEL = "gpt-5-mini"
