@@ -49,10 +49,10 @@ def application(parts: Parts) -> Starlette:
         WebSocketRoute("/ws", parts.socket),
         Route("/v1/conversations/{id}/events", _Methods({"GET": _Listening(parts)})),
         *(_by_method(path, listed, parts.tokens) for path in dict.fromkeys(op.path for op in listed)),
-        Route("/healthz", _fixed(b'{"status":"alive"}')),
+        Route("/healthz", _fixed({"status": "alive"})),
         Route("/readyz", partial(_ready, parts.canary)),
         Route("/metrics", partial(_metrics, parts.metrics)),
-        *(Route(path, _fixed(msgspec.json.encode(document))) for path, document in documents.items()),
+        *(Route(path, _fixed(document)) for path, document in documents.items()),
         Route("/docs", parts.page.docs),
         Route("/", parts.page.index),
         Mount("/static", parts.page.files),
@@ -96,8 +96,10 @@ def _by_method(path: str, listed: list[Operation], tokens: Tokens) -> Route:
     return Route(path, _Methods(endpoints))
 
 
-def _fixed(content: bytes) -> Response:
-    return Response(content, media_type="application/json", headers={"Cache-Control": "no-cache"})
+def _fixed(document: Mapping[str, object]) -> ASGIApp:
+    content, headers = msgspec.json.encode(document), {"Cache-Control": "no-cache"}
+    response = Response(content, media_type="application/json", headers=headers)
+    return _Methods({"GET": response, "HEAD": response})
 
 
 def _problem(status: int, code: str, detail: str) -> Response:
@@ -120,7 +122,9 @@ async def _missing(request: Request, error: Exception) -> Response:
 
 
 async def _wrong_method(request: Request, error: Exception) -> Response:
-    return _problem(405, "method_not_allowed", f"{request.method} is not served here.")
+    response = _problem(405, "method_not_allowed", f"{request.method} is not served here.")
+    response.headers.update(getattr(error, "headers", None) or {})  # Starlette's `Allow`
+    return response
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
 from server import wiring
-from server.settings import Settings
-from server.web.ready_frames import ReadyFrames
 from tests.support.client import Chat, Http, chat
 from tests.support.house import House
+from tests.support.in_process import serving, settings_of
 
 CONVERSATION = "cnv_" + "0" * 32
 HELLO_SECONDS = 0.2
@@ -201,24 +199,8 @@ async def test_a_token_in_the_handshake(house: House, ada: Http) -> None:
 
 
 async def test_no_hello(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence is closed with 4408. (In this process, with a limit that is shorter than ten seconds.)"""
+    """Silence is closed with 4408, here after less than ten seconds."""
     limits = replace(wiring.SOCKET_LIMITS, hello_seconds=HELLO_SECONDS)
     monkeypatch.setattr(wiring, "SOCKET_LIMITS", limits)
-    settings = Settings(
-        mongodb_url=house.mongodb_url,
-        mongodb_database=house.environment["CHAT_MONGODB_DATABASE"],
-        redis_url=house.redis_url,
-        openai_base_url=house.model.base_url,
-        data_dir=tmp_path,
-    )
-    async with wiring.web(settings) as web:
-        config = uvicorn.Config(web.app, port=0, ws=ReadyFrames, lifespan="off", log_config=None)
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server._serve())
-        while not server.started:  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        async with silent(f"http://127.0.0.1:{port}") as socket:
-            assert await closed(socket) == 4408
-        server.should_exit = True
-        await serving
+    async with serving(settings_of(house, tmp_path)) as base_url, silent(base_url) as socket:
+        assert await closed(socket) == 4408

@@ -129,6 +129,11 @@ class House:
         return "".join(process.said for process in self.processes)
 
     @property
+    def bugs(self) -> list[str]:
+        """What was logged as an error: whatever comes from outside, or breaks there, is none of ours."""
+        return [line for line in self.said.splitlines() if '"level": "error"' in line or "Traceback" in line]
+
+    @property
     def mongodb_url(self) -> str:
         """Where its database is."""
         return self.environment["CHAT_MONGODB_URL"]
@@ -202,6 +207,7 @@ def house(
         )
         with _running(house):
             yield house
+        assert house.bugs == []
 
 
 @contextmanager
