@@ -25,9 +25,9 @@ from realtime.log.contract import (
 class _Topic:
     epoch: str = field(default_factory=lambda: uuid7().hex)
     offset: int = 0
-    entries: list[Entry] = field(default_factory=list)
-    drafts: dict[str, Draft] = field(default_factory=dict)
-    closed: set[str] = field(default_factory=set)
+    entries: list[Entry] = field(default_factory=list[Entry])
+    drafts: dict[str, Draft] = field(default_factory=dict[str, Draft])
+    closed: set[str] = field(default_factory=set[str])
 
     def change(self, change: Change | None) -> Exception | None:
         """Apply a change, or say why not."""
@@ -108,6 +108,12 @@ class ScriptedLog:
         """Lose a topic."""
         self._topics.pop(topic, None)
 
+    def go_back(self, topic: str, offset: int) -> None:
+        """Lose the last writes, as an engine does whose successor had not got them yet."""
+        state = self._topic(topic)
+        state.offset = offset
+        state.entries = [entry for entry in state.entries if entry.offset <= offset]
+
     def text(self, topic: str, draft: str) -> str:
         """A draft as it stands."""
         return self._topic(topic).drafts[draft].text
@@ -147,6 +153,9 @@ class ScriptedFeed:
     def __init__(self, log: ScriptedLog) -> None:
         self._log = log
         self.followed: set[str] = set()
+        self.confirming = asyncio.Event()
+        """While it is clear, `follow` does not return."""
+        self.confirming.set()
         self._queue: asyncio.Queue[Published | None] = asyncio.Queue()
         log.feeds.add(self)
 
@@ -155,6 +164,7 @@ class ScriptedFeed:
         if self._log.away:
             raise Unavailable("scripted")
         self.followed.add(topic)
+        await self.confirming.wait()
 
     async def unfollow(self, topic: str) -> None:
         """See the port."""
