@@ -5,6 +5,7 @@ uvicorn's sans-I/O protocol offers it when it is this subclass (`ws=ReadyFrames`
 the same for every client.
 """
 
+from asyncio import BaseTransport
 from typing import Protocol
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -35,17 +36,28 @@ class ReadyFrames(WebSocketsSansIOProtocol):
             extensions = self.scope.get("extensions") or {}
             self.scope["extensions"] = {**extensions, EXTENSION: {"writer": self}}
 
+    def connection_made(self, transport: BaseTransport) -> None:
+        """As the parent does."""
+        super().connection_made(transport)
+        self._takes = True
+
+    def pause_writing(self) -> None:
+        """As the parent does."""
+        super().pause_writing()
+        self._takes = False
+
+    def resume_writing(self) -> None:
+        """As the parent does."""
+        super().resume_writing()
+        self._takes = True
+
     def write(self, frame: bytes) -> bool:
         """See `FrameWriter`."""
-        if (
-            not self.writable.is_set()
-            or self.close_sent
-            or self.transport.is_closing()
-            or not self.handshake_complete
-        ):
-            return False
-        self.transport.write(frame)
-        return True
+        transport = self.transport
+        if self._takes and self.handshake_complete and not self.close_sent and not transport.is_closing():
+            transport.write(frame)
+            return True
+        return False
 
     def abort(self) -> None:
         """See `FrameWriter`."""
