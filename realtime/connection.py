@@ -327,6 +327,7 @@ class Connection:
 
     async def _close(self, code: int, reason: str) -> None:
         self._closing = True
+        self._idle = False
         try:
             async with asyncio.timeout(1.0):
                 while code != CloseCode.TOO_SLOW and (item := self._outbox.take()) is not None:

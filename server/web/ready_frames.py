@@ -5,8 +5,7 @@ uvicorn's sans-I/O protocol offers it when it is this subclass (`ws=ReadyFrames`
 the same for every client.
 """
 
-from asyncio import BaseTransport
-from typing import Protocol
+from asyncio import Transport
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
@@ -14,51 +13,55 @@ from websockets.http11 import Request
 EXTENSION = "tertulia.ready_frames"
 
 
-class FrameWriter(Protocol):
-    """What the extension offers."""
+class FrameWriter:
+    """What the extension offers. Small, because every frame to every client passes through one of these."""
+
+    __slots__ = ("_transport", "takes")
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.takes = False
+        """The handshake is done, and the client keeps up."""
 
     def write(self, frame: bytes) -> bool:
-        """Write a whole frame now; False when the client does not keep up, or is gone, or has not been accepted."""
-        ...
+        """Write a whole frame now; False when the client does not keep up, or is gone, or has not been accepted.
 
-    def abort(self) -> None:
-        """Drop the connection without a goodbye."""
-        ...
-
-
-class ReadyFrames(WebSocketsSansIOProtocol):
-    """The protocol that offers itself as the extension."""
-
-    def handle_connect(self, event: Request) -> None:
-        """As the parent does; its task has not begun to run when it returns."""
-        super().handle_connect(event)
-        if hasattr(self, "scope"):
-            extensions = self.scope.get("extensions") or {}
-            self.scope["extensions"] = {**extensions, EXTENSION: {"writer": self}}
-
-    def connection_made(self, transport: BaseTransport) -> None:
-        """As the parent does."""
-        super().connection_made(transport)
-        self._takes = True
-
-    def pause_writing(self) -> None:
-        """As the parent does."""
-        super().pause_writing()
-        self._takes = False
-
-    def resume_writing(self) -> None:
-        """As the parent does."""
-        super().resume_writing()
-        self._takes = True
-
-    def write(self, frame: bytes) -> bool:
-        """See `FrameWriter`."""
-        transport = self.transport
-        if self._takes and self.handshake_complete and not self.close_sent and not transport.is_closing():
-            transport.write(frame)
+        Not to be called once the application has sent its `websocket.close`.
+        """
+        if self.takes and not self._transport.is_closing():
+            self._transport.write(frame)
             return True
         return False
 
     def abort(self) -> None:
-        """See `FrameWriter`."""
-        self.transport.abort()
+        """Drop the connection without a goodbye."""
+        self._transport.abort()
+
+
+class ReadyFrames(WebSocketsSansIOProtocol):
+    """The protocol that offers a writer as the extension."""
+
+    _writer: FrameWriter
+
+    def handle_connect(self, event: Request) -> None:
+        """As the parent does; its task has not begun to run when it returns."""
+        self._writer = FrameWriter(self.transport)
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            extensions = self.scope.get("extensions") or {}
+            self.scope["extensions"] = {**extensions, EXTENSION: {"writer": self._writer}}
+
+    def start_keepalive(self) -> None:
+        """As the parent does, which begins with it at the end of the handshake."""
+        super().start_keepalive()
+        self._writer.takes = True
+
+    def pause_writing(self) -> None:
+        """As the parent does."""
+        super().pause_writing()
+        self._writer.takes = False
+
+    def resume_writing(self) -> None:
+        """As the parent does."""
+        super().resume_writing()
+        self._writer.takes = self.handshake_complete
