@@ -8,6 +8,7 @@ waits for nothing more than `accepted`; `TOKENS` 0 wants no reply.
 
 import asyncio
 import sys
+import time
 from typing import Any
 
 import msgspec
@@ -28,7 +29,7 @@ class Chatter(Client):
     def __init__(self, plan: Plan, greeting: list[str]) -> None:
         super().__init__(plan, greeting)
         self.conversation: str = msgspec.json.decode(greeting[1])["conversation"]
-        self.clock = asyncio.get_running_loop().time
+        self.clock = time.perf_counter  # the loop's own clock counts milliseconds
         self.sent = 0.0
         self.waits_for = ""
         self.done = asyncio.Event()

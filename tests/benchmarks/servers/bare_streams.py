@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -73,14 +74,13 @@ def _ours(url: str) -> Way:
 
 
 async def _stream(read: Way, delay: float, answers: int, tokens: int, first: list[float]) -> int:
-    loop = asyncio.get_running_loop()
     await asyncio.sleep(delay)
     seen = 0
     for _ in range(answers):
-        asked, waiting = loop.time(), True
+        asked, waiting = time.perf_counter(), True
         async for _ in read(model(tokens)):
             if waiting:
-                first.append(loop.time() - asked)
+                first.append(time.perf_counter() - asked)
                 waiting = False
             seen += 1
     return seen
