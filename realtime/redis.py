@@ -3,14 +3,20 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from realtime.errors import Unavailable
 
-_ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
+"""How long an engine may take to answer, or to let go of a connection for one more command."""
+
+_CONNECTIONS = 64
+_AWAY = frozenset(
+    ["BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN"]
+)
 
 
 @asynccontextmanager
@@ -19,9 +25,10 @@ async def translated_errors() -> AsyncGenerator[None]:
     try:
         yield
     except ResponseError as error:
-        # It is there, but still reading its file, or a replica that was promoted away from under us.
-        if str(error).startswith(("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN")):
-            raise Unavailable(f"redis: {error}") from error
+        # It is there, and cannot now: it still reads its file, has no room, or another was promoted in its stead.
+        code = error.status_code or str(error).partition(" ")[0]
+        if code in _AWAY:
+            raise Unavailable(f"redis: {code} {error}") from error
         raise
     except (RedisError, OSError, TimeoutError) as error:
         raise Unavailable(f"redis: {type(error).__name__}") from error
@@ -29,15 +36,20 @@ async def translated_errors() -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def command_client(url: str) -> AsyncGenerator[Redis]:
-    """A client for commands and scripts: answers within 5 s, a dropped connection is tried again once."""
-    client = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]: redis-py leaves its **kwargs untyped
+    """A client for commands and scripts: answers within 5 s, a dropped connection is tried again once.
+
+    More commands at once than connections wait for one another: a crowd that comes back makes no error.
+    """
+    pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]: redis-py leaves its **kwargs untyped
         url,
-        socket_timeout=_ANSWER_SECONDS,
-        socket_connect_timeout=_ANSWER_SECONDS,
+        max_connections=_CONNECTIONS,
+        timeout=ANSWER_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
         retry=Retry(NoBackoff(), 1),
         health_check_interval=15,
     )
-    async with client:
+    async with Redis.from_pool(pool) as client:
         yield client
 
 
@@ -45,7 +57,7 @@ async def command_client(url: str) -> AsyncGenerator[Redis]:
 async def subscription_client(url: str) -> AsyncGenerator[Redis]:
     """A client for pub/sub: waits for ever, and says at once when its connection is lost instead of mending it."""
     client = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]: as above
-        url, socket_timeout=None, socket_connect_timeout=_ANSWER_SECONDS, retry=Retry(NoBackoff(), 0)
+        url, socket_timeout=None, socket_connect_timeout=ANSWER_SECONDS, retry=Retry(NoBackoff(), 0)
     )
     async with client:
         yield client

@@ -3,7 +3,8 @@
 -- KEYS  1 entries (stream)  2 meta (hash: e = epoch, o = offset)  3 drafts (hash: <name> = attempt,
 --       <name>:h = header)  4 prefix of the drafts' texts (strings; <name>:closed marks one that is over)
 -- ARGV  1 epoch to begin with  2 max entries  3 seconds to live  4 channel  5 PUBLISH or SPUBLISH
---       then, per record: body, kind ('' | open | grow | close), draft, attempt, size in bytes, header, text
+--       then, per record: body, kind ('' | open | grow | close), draft, attempt, size in bytes (-1: whatever it is),
+--       header, text
 -- Returns the epoch, then per record its offset, or 'stale' or 'lost'.
 
 local entries, meta, drafts, texts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -23,11 +24,13 @@ local function change(kind, draft, attempt, size, header, text)
   local held = tonumber(redis.call('HGET', drafts, draft))
   if held and held > attempt then return 'stale' end
   if not held and redis.call('EXISTS', text_key .. ':closed') == 1 then return 'stale' end
+  if kind ~= 'open' and size >= 0 and (held ~= attempt or redis.call('STRLEN', text_key) ~= size) then
+    return 'lost'
+  end
   if kind == 'open' then
     redis.call('HSET', drafts, draft, attempt, draft .. ':h', header)
     redis.call('SET', text_key, text, 'EX', ttl)
   elseif kind == 'grow' then
-    if held ~= attempt or redis.call('STRLEN', text_key) ~= size then return 'lost' end
     redis.call('APPEND', text_key, text)
     redis.call('EXPIRE', text_key, ttl)
   else

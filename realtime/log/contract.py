@@ -45,10 +45,14 @@ class Grow:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Forget a draft, for good: it cannot be opened again while the log lives."""
+    """Forget a draft; for as long as an idle log is kept, it cannot be opened again.
+
+    `size`: as in `Grow`, from the one who has written it; None closes it whatever it is.
+    """
 
     draft: str
     attempt: int
+    size: int | None = None
 
 
 Change = Open | Grow | Close

@@ -144,5 +144,5 @@ def _change_arguments(record: Record) -> tuple[str | int | bytes, ...]:
             return (record.body, "open", draft, attempt, 0, header, text)
         case Grow(draft, attempt, size, text):
             return (record.body, "grow", draft, attempt, size, "", text)
-        case Close(draft, attempt):
-            return (record.body, "close", draft, attempt, 0, "", "")
+        case Close(draft, attempt, size):
+            return (record.body, "close", draft, attempt, -1 if size is None else size, "", "")

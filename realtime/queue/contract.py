@@ -11,7 +11,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job. `receipt` is the queue's own name for this delivery."""
+    """A claimed job. `receipt` is the queue's own name for it; `deliveries` is more than 1 when it was taken over."""
 
     receipt: str
     lane: str
@@ -27,7 +27,10 @@ class Queue(Protocol):
         ...
 
     async def claim(self, consumer: str, lanes: Sequence[str], count: int, wait_seconds: float) -> list[Job]:
-        """Up to `count` jobs: first what a dead worker left behind, then new ones; waits for at least one."""
+        """Up to `count` jobs: first what a dead worker left behind, then new ones.
+
+        Where there is none, waits for one, `wait_seconds` at the most; an engine may come back with none earlier.
+        """
         ...
 
     async def renew(self, consumer: str, jobs: Sequence[Job]) -> None:

@@ -14,10 +14,12 @@ from redis.exceptions import ResponseError
 
 from realtime.errors import Overloaded
 from realtime.queue.contract import Job
-from realtime.redis import translated_errors
+from realtime.redis import ANSWER_SECONDS, translated_errors
 
 _ENQUEUE = (Path(__file__).parent / "enqueue.lua").read_text()
 _GROUP = "workers"
+_LONGEST_WAIT_SECONDS = ANSWER_SECONDS / 2
+_BEGINNING = b"0-0"
 
 
 def _key(lane: str) -> str:
@@ -75,36 +77,43 @@ class RedisQueue:
 
     async def depth(self, lane: str) -> tuple[int, int]:
         """See the port."""
-        async with translated_errors():
+        async with translated_errors(), self._client.pipeline(transaction=False) as pipe:
+            pipe.xpending(_key(lane), _GROUP)
+            pipe.xlen(_key(lane))
             try:
-                pending = await self._client.xpending(_key(lane), _GROUP)
-                length = int(await self._client.xlen(_key(lane)))
+                pending, length = await pipe.execute()
             except ResponseError:  # the lane does not exist yet
                 return (0, 0)
         claimed = int(pending["pending"])
         return (max(length - claimed, 0), claimed)
 
     async def _take_over(self, consumer: str, lane: str, count: int) -> list[Job]:
-        try:
-            answer = await self._client.xautoclaim(
-                _key(lane), _GROUP, consumer, self._lease_ms, "0-0", count=count
-            )
-        except ResponseError:  # the lane or its group does not exist yet
-            await self._make_group(lane)
-            return []
-        return [_job(lane, row, deliveries=2) for row in answer[1] if row[1]]
+        cursor, rows = _BEGINNING, list[Any]()
+        # One answer looks at a part of what is worked on: a dead worker's jobs may be behind those of many others.
+        while not rows:
+            try:
+                answer = await self._client.xautoclaim(
+                    _key(lane), _GROUP, consumer, self._lease_ms, cursor, count=count
+                )
+            except ResponseError:  # the lane or its group does not exist yet
+                await self._make_group(lane)
+                return []
+            cursor, rows = answer[0], [row for row in answer[1] if row[1]]
+            if cursor == _BEGINNING:
+                break
+        return [_job(lane, row, deliveries=2) for row in rows]
 
     async def _take_new(
         self, consumer: str, lanes: Sequence[str], count: int, wait_seconds: float
     ) -> list[Job]:
         streams: dict[Any, Any] = {_key(lane): ">" for lane in lanes}
         names = {_key(lane).encode(): lane for lane in lanes}
+        # To the engine, 0 means for ever.
+        block = round(min(wait_seconds, _LONGEST_WAIT_SECONDS) * 1000) or None
         try:
             answer = cast(
                 "list[tuple[bytes, list[Any]]] | dict[bytes, list[Any]]",
-                await self._client.xreadgroup(
-                    _GROUP, consumer, streams, count=count, block=int(wait_seconds * 1000)
-                ),
+                await self._client.xreadgroup(_GROUP, consumer, streams, count=count, block=block),
             )
         except ResponseError:  # the engine was emptied
             for lane in lanes:
