@@ -33,8 +33,7 @@ async def running(engine: Engine) -> AsyncIterator[Child]:
 async def in_the_middle(device: Chat, conversation: str, tokens: int, pace: int) -> str:
     """Ask for an answer and read until some of it is there; its id."""
     reply = (await device.send(conversation, f"say {tokens} tokens at {pace}/s"))["reply"]
-    while device.heard[-1]["type"] != "reply.delta":
-        await device.read()
+    await device.until_text(reply)
     return reply
 
 
@@ -76,14 +75,14 @@ async def test_everything_is_killed_at_once(tmp_path: Path, model: TalkingModel)
 async def test_a_worker_is_killed(tmp_path: Path, engines: EngineURLs, model: TalkingModel) -> None:
     """Another one takes the reply over; the client is told what to keep, on the socket that it has."""
     house = new_house(tmp_path, engines, model)
-    async with house.web() as web, http(web.url) as ada, house.worker() as worker:
+    async with house.pair() as (web, worker), http(web.url) as ada:
         conversation = await ada.conversation()
         async with chat(web.url, ada.token) as device:
             await device.subscribe(conversation)
-            reply = await in_the_middle(device, conversation, 120, 80)
+            reply = await in_the_middle(device, conversation, 200, 80)
             worker.kill()
             async with house.worker():
-                await is_exact(device, ada, conversation, reply, spoken(120))
+                await is_exact(device, ada, conversation, reply, spoken(200))
         [restarted] = [frame for frame in device.heard if frame["type"] == "reply.restarted"]
         assert (restarted["attempt"], restarted["keep"]) == (2, 0)
         assert (await ada.get(f"/v1/replies/{reply}"))["attempt"] == 2
@@ -110,7 +109,7 @@ async def test_valkey_is_lost(
     """In mid-reply, and comes back: the client's socket stays open, and it ends exact."""
     queue = valkey(tmp_path)
     house = new_house(tmp_path, engines, model, CHAT_REDIS_URL=queue.url)
-    async with running(queue) as child, house.web() as web, house.worker(), http(web.url) as ada:
+    async with running(queue) as child, house.pair() as (web, _), http(web.url) as ada:
         conversation = await ada.conversation()
         async with chat(web.url, ada.token) as device:
             await device.subscribe(conversation)
@@ -134,7 +133,7 @@ async def test_mongodb_is_away(tmp_path: Path, engines: EngineURLs, model: Talki
     async with Cable(engines.mongodb or "") as cable:
         url = f"mongodb://{cable.address}/?directConnection=true"
         house = new_house(tmp_path, engines, model, CHAT_MONGODB_URL=url)
-        async with house.web() as web, house.worker(), http(web.url) as ada:
+        async with house.pair() as (web, _), http(web.url) as ada:
             conversation = await ada.conversation()
             async with chat(web.url, ada.token) as device:
                 await device.subscribe(conversation)
@@ -167,7 +166,7 @@ async def test_a_web_process_dies_before_the_queue_has_it(
     async with Cable(engines.redis or "") as cable:
         house = new_house(tmp_path, engines, model)
         cut_off = {"CHAT_REDIS_URL": f"redis://{cable.address}/{house.redis_url.rpartition('/')[2]}"}
-        async with house.worker(), house.web() as other:
+        async with house.pair() as (other, _):
             async with house.web(**cut_off) as web, http(web.url) as ada:
                 conversation = await ada.conversation()
                 await cable.pull()

@@ -15,10 +15,9 @@ async def test_resume(house: House, ada: Http) -> None:
     conversation = await ada.conversation()
     async with chat(house.here, ada.token) as device:
         subscribed = await device.ask("subscribe", conversation=conversation)
-        reply = (await device.send(conversation, "say 150 tokens at 250/s"))["reply"]
-        while device.heard[-1]["type"] != "reply.delta":
-            await device.read()
-        seen = {"epoch": subscribed["epoch"], "offset": device.heard[-1]["offset"]}
+        reply = (await device.send(conversation, "say 300 tokens at 150/s"))["reply"]
+        await device.until_text(reply)
+        seen = {"epoch": subscribed["epoch"], "offset": device.reader.offset}
         reader = device.reader
 
     async with chat(house.there, ada.token, reader) as device:
@@ -30,4 +29,4 @@ async def test_resume(house: House, ada: Http) -> None:
 
     first = next(frame for frame in device.heard if "offset" in frame and frame["type"] != "subscribed")
     assert first.get("from", first["offset"]) == seen["offset"] + 1
-    assert reader.texts[reply] == spoken(150)
+    assert reader.texts[reply] == spoken(300)

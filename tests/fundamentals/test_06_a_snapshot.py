@@ -17,22 +17,21 @@ async def test_a_snapshot_in_the_middle_of_a_reply(house: House, ada: Http) -> N
     conversation = await ada.conversation()
     async with chat(house.here, ada.token) as device:
         await device.subscribe(conversation)
-        reply = (await device.send(conversation, "say 150 tokens at 250/s"))["reply"]
-        while device.heard[-1]["type"] != "reply.delta":
-            await device.read()
+        reply = (await device.send(conversation, "say 300 tokens at 150/s"))["reply"]
+        await device.until_text(reply)
 
         async with chat(house.here, ada.token) as late:
             subscribed = await late.ask("subscribe", conversation=conversation)
             assert subscribed["recovered"] is False
             question, answer = subscribed["snapshot"]["messages"]
-            assert question["text"] == "say 150 tokens at 250/s"
+            assert question["text"] == "say 300 tokens at 150/s"
             assert answer["id"] == reply
             assert answer["status"] == "running"
             assert answer["text"]
-            assert spoken(150).startswith(answer["text"])
+            assert spoken(300).startswith(answer["text"])
 
             await asyncio.gather(device.until_end(reply), late.until_end(reply))
-            assert late.reader.texts[reply] == device.reader.texts[reply] == spoken(150)
+            assert late.reader.texts[reply] == device.reader.texts[reply] == spoken(300)
 
 
 async def test_a_snapshot_after_a_lost_log(house: House, ada: Http) -> None:

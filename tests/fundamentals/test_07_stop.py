@@ -16,8 +16,7 @@ async def test_stop(house: House, ada: Http) -> None:
     async with chat(house.here, ada.token) as device:
         await device.subscribe(conversation)
         reply = (await device.send(conversation, "say 3000 tokens at 50/s"))["reply"]
-        while device.heard[-1]["type"] != "reply.delta":
-            await device.read()
+        await device.until_text(reply)
 
         answer = await device.ask("cancel", reply=reply)
         assert answer["type"] == "cancelling"

@@ -47,6 +47,13 @@ async def test_from_another_client_on_another_instance(
     """A member stops what another one asked for; the provider's connection is closed; what there was is kept."""
     conversation = await ada.conversation(members=[grace.user])
     question = f"say {0 if silent else 40} tokens, then fall silent ({conversation})"
+
+    async def asked() -> bool:
+        return bool(house.model.requests_for(question))
+
+    async def left() -> bool:
+        return house.model.was_left(question)
+
     async with chat(house.here, ada.token) as asker, chat(house.there, grace.token) as member:
         await asker.subscribe(conversation)
         await member.subscribe(conversation)
@@ -54,15 +61,12 @@ async def test_from_another_client_on_another_instance(
         expected = "" if silent else spoken(40)
         while member.reader.texts.get(reply) != expected or member.reader.status[reply] != "running":
             await member.read()
+        await wait_until(asked)
         assert (await member.ask("cancel", reply=reply))["type"] == "cancelling"
         end = await asker.until_end(reply)
         assert end["type"] == "reply.cancelled"
         assert await member.until_end(reply) == end
         assert (end["length"], end["usage"]["exact"]) == (len(expected), False)
-
-    async def left() -> bool:
-        return house.model.was_left(question)
-
     await wait_until(left)
     stored = await ada.message(conversation, reply)
     assert (stored["status"], stored["text"]) == ("cancelled", expected)

@@ -72,27 +72,30 @@ async def test_a_doctor_who_finds_something(house: House) -> None:
 
 async def test_nothing_is_configured(house: House) -> None:
     """A process alone says what to set, in one sentence."""
-    assert await run(house, "web", CHAT_REDIS_URL="") == (
-        1,
-        "Set CHAT_REDIS_URL, or use `python -m server up`, which brings engines of its own.\n",
+    no_keys = {"OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": ""}
+    no_urls = {"OPENAI_BASE_URL": "", "ANTHROPIC_BASE_URL": "", "LMSTUDIO_BASE_URL": ""}
+    no_engine, no_model, no_such_provider = await asyncio.gather(
+        run(house, "web", CHAT_REDIS_URL=""),
+        run(house, "worker", **no_keys, **no_urls),
+        run(house, "web", CHAT_PROVIDER="elsewhere"),
     )
-    nothing = {"OPENAI_BASE_URL": "", "OPENAI_API_KEY": "", "ANTHROPIC_BASE_URL": ""}
-    code, printed = await run(house, "worker", **nothing, ANTHROPIC_API_KEY="", LMSTUDIO_BASE_URL="")
-    assert code == 1
-    assert printed.startswith("No model is configured: set OPENAI_API_KEY,")
-    code, printed = await run(house, "web", CHAT_PROVIDER="elsewhere")
-    assert (code, "CHAT_PROVIDER=elsewhere" in printed) == (1, True)
+    sentence = "Set CHAT_REDIS_URL, or use `python -m server up`, which brings engines of its own.\n"
+    assert no_engine == (1, sentence)
+    assert (no_model[0], no_model[1].partition(",")[0]) == (1, "No model is configured: set OPENAI_API_KEY")
+    sentence = "CHAT_PROVIDER=elsewhere, but only openai, anthropic, lmstudio is configured.\n"
+    assert no_such_provider == (1, sentence)
 
 
 async def test_open_to_others_without_tokens(house: House) -> None:
     """A host that others reach needs a token setting, or the word that anybody may come in."""
-    code, printed = await run(house, "web", CHAT_HOST="0.0.0.0", CHAT_AUTH="", CHAT_AUTH_SECRET="")
-    assert code == 2
-    assert "CHAT_HOST=0.0.0.0 can be reached by others: set CHAT_AUTH_SECRET" in printed
-    code, printed = await run(house, "web", CHAT_AUTH_SECRET="short")
-    assert code == 2
-    assert "CHAT_AUTH_SECRET: Value error, use at least 32 characters" in printed
-    assert "'short'" not in printed
+    unguarded, guessable = await asyncio.gather(
+        run(house, "web", CHAT_HOST="0.0.0.0", CHAT_AUTH="", CHAT_AUTH_SECRET=""),
+        run(house, "web", CHAT_AUTH_SECRET="short"),
+    )
+    assert unguarded[0] == guessable[0] == 2
+    assert "CHAT_HOST=0.0.0.0 can be reached by others: set CHAT_AUTH_SECRET" in unguarded[1]
+    assert "CHAT_AUTH_SECRET: Value error, use at least 32 characters" in guessable[1]
+    assert "'short'" not in guessable[1]
 
 
 async def test_a_mongodb_that_is_no_replica_set(house: House, tmp_path: Path) -> None:
@@ -110,8 +113,8 @@ async def test_a_mongodb_that_is_no_replica_set(house: House, tmp_path: Path) ->
     async with Child(program, lambda line: None) as mongod:
         await mongod.wait_ready()
         url = f"mongodb://127.0.0.1:{port}/"
-        for command in ("web", "doctor"):
-            code, printed = await run(house, command, CHAT_MONGODB_URL=url)
+        runs = (run(house, command, CHAT_MONGODB_URL=url) for command in ("web", "doctor"))
+        for code, printed in await asyncio.gather(*runs):
             assert code == 1
             assert "not a replica set" in printed
             assert "mongod --replSet rs0" in printed

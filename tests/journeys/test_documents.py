@@ -73,8 +73,7 @@ async def test_every_frame_is_as_documented(house: House, ada: Http) -> None:
         failed = await device.send(conversation, "refuse with 401")
         await device.until_end(failed["reply"])
         cancelled = await device.send(conversation, "say 5 tokens, then fall silent")
-        while device.heard[-1]["type"] != "reply.delta":
-            await device.read()
+        await device.until_text(cancelled["reply"])
         await device.ask("cancel", reply=cancelled["reply"])
         await device.until_end(cancelled["reply"])
         await device.ask("send", conversation=conversation, text="no answer", reply=False)

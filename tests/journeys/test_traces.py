@@ -23,8 +23,7 @@ async def a_journey(house: House, http: Http) -> str:
             sent = await device.send(conversation, text)
             await device.until_end(sent["reply"])
         sent = await device.send(conversation, "say 4 tokens, then fall silent")
-        while device.heard[-1]["type"] != "reply.delta":
-            await device.read()
+        await device.until_text(sent["reply"])
         await device.ask("cancel", reply=sent["reply"])
         await device.until_end(sent["reply"])
         await device.ask("send", conversation=conversation, text="")

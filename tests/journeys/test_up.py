@@ -15,8 +15,7 @@ async def test_a_conversation_with_the_real_model(tmp_path: Path) -> None:
         async with chat(house.url, ada.token) as device:
             await device.subscribe(conversation)
             sent = await device.send(conversation, "Count from one to ten.", reply={"max_tokens": 60})
-            while device.heard[-1]["type"] != "reply.delta":
-                await device.read()
+            await device.until_text(sent["reply"])
             reader = device.reader
             device.socket.transport.abort()
         async with chat(house.url, ada.token, reader) as device:

@@ -167,6 +167,11 @@ class Chat:
         assert answer["type"] == "accepted", answer
         return answer
 
+    async def until_text(self, reply: str) -> None:
+        """Read until some of a reply is there. (Its first text may well come before `accepted`.)"""
+        while not self.reader.texts.get(reply):
+            await self.read()
+
     async def until_end(self, reply: str) -> dict[str, Any]:
         """Read until a reply has ended; its last event."""
         while reply not in self.reader.ends:

@@ -121,6 +121,14 @@ class House:
             await process.until_says('"event": "working"')
             yield process
 
+    @asynccontextmanager
+    async def pair(self) -> AsyncGenerator[tuple[Process, Process]]:
+        """Run a web process and a worker, started side by side."""
+        async with AsyncExitStack() as stack:
+            opened = (self.web(), self.worker())
+            web, worker = await asyncio.gather(*map(stack.enter_async_context, opened))
+            yield web, worker
+
     def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, and give what it wrote."""
         return run(*command, environment=self.environment | more)
