@@ -45,13 +45,15 @@ class Subscription:
     position: Position | None = None
     buffer: list[Event] | None = field(default_factory=list[Event])
     outdated: bool = False
-    """The epoch changed between reading and going live."""
+    """It cannot go live: the log began anew, or more was published than it buffers."""
 
     def offer(self, event: Event) -> None:
         """Deliver an event that is newer than the position, or keep it until the subscription is live."""
         if self.buffer is not None:
             if len(self.buffer) < _BUFFERED_EVENTS:
                 self.buffer.append(event)
+            else:
+                self.outdated = True
         elif self.position is not None and event.offset > self.position.offset:
             self.position = Position(self.position.epoch, event.offset)
             self.subscriber.deliver(event)
@@ -59,16 +61,16 @@ class Subscription:
     def go_live(self, position: Position) -> None:
         """Deliver what was buffered beyond `position` and stop buffering.
 
-        Errors: `Overloaded` when the buffer does not join `position` (it was full, or is of another epoch): subscribe
-        again.
+        Errors: `Overloaded` when the buffer does not join `position` (it was full, or is of another epoch);
+        unsubscribe then, and subscribe again.
         """
         if self.outdated:
-            raise Overloaded("the log began anew while a subscription began")
+            raise Overloaded("the log began anew, or too much was published, while a subscription began")
         buffered, self.buffer = self.buffer or [], None
         self.position = position
         for event in buffered:
             if event.offset > self.position.offset + 1:
-                raise Overloaded("more was published than a subscription buffers while it begins")
+                raise Overloaded("something was lost while a subscription began")
             self.offer(event)
 
 
@@ -87,9 +89,18 @@ class _Topic:
 class Hub:
     """Use as `async with asyncio.TaskGroup() as group: hub.start(group)`; the group's end stops it."""
 
-    def __init__(self, log: Log, feed: Feed) -> None:
+    def __init__(
+        self,
+        log: Log,
+        feed: Feed,
+        *,
+        check_seconds: float = _CHECK_SECONDS,
+        linger_seconds: float = _LINGER_SECONDS,
+    ) -> None:
         self._log = log
         self._feed = feed
+        self._check_seconds = check_seconds
+        self._linger_seconds = linger_seconds
         self._topics: dict[str, _Topic] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self.delivered = 0
@@ -120,7 +131,9 @@ class Hub:
         except BaseException:
             self.unsubscribe(subscription)
             raise
-        if state.position is None or state.position.epoch != reading.position.epoch:
+        known = state.position
+        # An outdated subscription has read what is older than the hub knows by now.
+        if known is None or (known.epoch != reading.position.epoch and not subscription.outdated):
             self._adopt(state, reading.position, reader=subscription)
         return subscription, reading
 
@@ -132,21 +145,27 @@ class Hub:
         state.subscriptions.discard(subscription)
         if not state.subscriptions and state.linger is None:
             loop = asyncio.get_running_loop()
-            state.linger = loop.call_later(_LINGER_SECONDS, self._spawn_drop, state)
+            state.linger = loop.call_later(self._linger_seconds, self._drop, state)
 
     def topics(self) -> int:
         """How many topics this instance follows."""
         return len(self._topics)
 
     async def _follow(self) -> None:
-        async for published in self._feed.events():
-            if published is None:
-                for state in list(self._topics.values()):
-                    self._heal(state)
-                continue
-            state = self._topics.get(published.topic)
-            if state is not None:
-                self._receive(state, published)
+        try:
+            async for published in self._feed.events():
+                if published is None:
+                    for state in list(self._topics.values()):
+                        self._heal(state)
+                    continue
+                state = self._topics.get(published.topic)
+                if state is not None:
+                    self._receive(state, published)
+        finally:
+            self._tasks = None
+            for state in self._topics.values():
+                if state.healing is not None:
+                    state.healing.cancel()
 
     def _receive(self, state: _Topic, published: Published) -> None:
         if state.healing is not None:
@@ -155,6 +174,8 @@ class Hub:
             return
         if state.position is None:
             # Nobody is live yet; those who begin compare this with what they read.
+            if state.seen is not None and state.seen.epoch != published.position.epoch:
+                self._outdate(state)
             state.seen = published.position
             self._offer(state, Entry(published.position.offset, published.body))
             return
@@ -181,18 +202,28 @@ class Hub:
             subscription.offer(event)
 
     def _adopt(self, state: _Topic, position: Position, reader: Subscription | None = None) -> None:
-        """Take over a position in a new epoch: all others must begin again."""
+        """Take over a position that the known one does not lead to: all but its reader must begin again."""
         old, state.position = state.position, position
         if old is None:
-            if state.seen is not None and state.seen.epoch == position.epoch:
+            if state.seen is None:
+                return
+            if state.seen.epoch == position.epoch:
                 state.position = max(position, state.seen, key=lambda place: place.offset)
+            else:
+                self._outdate(state)  # which of the two is the newer one, another reading tells
             return
-        for subscription in [s for s in state.subscriptions if s is not reader]:
-            if subscription.buffer is not None:
+        for subscription in list(state.subscriptions):
+            if subscription is reader:
+                subscription.buffer = []  # of the old epoch
+            elif subscription.buffer is not None:
                 subscription.outdated = True
-                continue
-            state.subscriptions.discard(subscription)
-            subscription.subscriber.reset(state.name)
+            else:
+                self.unsubscribe(subscription)
+                subscription.subscriber.reset(state.name)
+
+    def _outdate(self, state: _Topic) -> None:
+        for subscription in state.subscriptions:
+            subscription.outdated = True
 
     def _heal(self, state: _Topic) -> None:
         if state.healing is None and state.position is not None and self._tasks is not None:
@@ -211,7 +242,9 @@ class Hub:
                 _log.warning("cannot read the log", topic=state.name, error=str(error), retry_in=delay)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 2.0)
-        if reading.recovered:
+        if state.position is not position:
+            _log.info("the log began anew meanwhile", topic=state.name)
+        elif reading.recovered:
             for entry in reading.entries:
                 self._offer(state, entry)
             state.position = reading.position
@@ -225,7 +258,7 @@ class Hub:
     async def _check_positions(self) -> None:
         """Find what nobody would notice: a lost publication with none after it."""
         while True:
-            await asyncio.sleep(_CHECK_SECONDS)
+            await asyncio.sleep(self._check_seconds)
             states = [s for s in self._topics.values() if s.subscriptions and s.position and not s.healing]
             if not states:
                 continue
@@ -239,9 +272,14 @@ class Hub:
                 if found is not None and found != known and state.position == known:
                     self._heal(state)
 
-    def _spawn_drop(self, state: _Topic) -> None:
-        if self._tasks is not None and not state.subscriptions and self._topics.get(state.name) is state:
-            del self._topics[state.name]
-            if state.healing is not None:
-                state.healing.cancel()
-            self._tasks.create_task(self._feed.unfollow(state.name))
+    def _drop(self, state: _Topic) -> None:
+        if self._tasks is None or state.subscriptions:
+            return
+        del self._topics[state.name]
+        if state.healing is not None:
+            state.healing.cancel()
+        self._tasks.create_task(self._unfollow(state.name))
+
+    async def _unfollow(self, topic: str) -> None:
+        if topic not in self._topics:  # somebody may have come back in this very moment
+            await self._feed.unfollow(topic)

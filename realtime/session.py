@@ -126,7 +126,7 @@ class Session:
         if self._allowance < 1:
             self._allowance -= 0.1  # who does not wait waits longer, and in the end has to go
             too_many = self._allowance < -self._limits.frames_at_once / 10
-            wait = round((1 - self._allowance) / rate, 2)
+            wait = round((1 - self._allowance) / rate + 0.01, 2)  # rather longer than too short
             close = CloseCode.TOO_MANY if too_many else None
             raise Refused("rate_limited", "Too many frames.", retry_after=wait, close=close)
         self._allowance -= 1

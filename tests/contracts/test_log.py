@@ -8,7 +8,7 @@ import pytest
 
 from realtime.errors import DraftLost, StaleWriter, Unavailable
 from realtime.log.contract import Close, Draft, Entry, Feed, Grow, Log, Open, Position, Record, Retention
-from tests.support.realtime_engines import Engine, Heard, listening
+from tests.support.realtime_engines import Engine, Heard, LogEngine, listening
 
 
 def body(text: object) -> bytes:
@@ -39,18 +39,18 @@ async def following(feed: Feed, topic: str) -> AsyncGenerator[Heard]:
         yield heard
 
 
-async def test_offsets_have_no_holes(engine: Engine, name: str) -> None:
+async def test_offsets_have_no_holes(log_engine: LogEngine, name: str) -> None:
     """Offsets count 1, 2, 3 … through one epoch, however the records are batched."""
-    log = engine.log()
+    log = log_engine.log()
     first = await log.append(name, records("a", "b", "c"))
     second = await log.append(name, records("d"))
     assert kinds(first + second) == [1, 2, 3, 4]
     assert len({outcome.epoch for outcome in first + second if isinstance(outcome, Position)}) == 1
 
 
-async def test_topics_know_nothing_of_each_other(engine: Engine, name: str) -> None:
+async def test_topics_know_nothing_of_each_other(log_engine: LogEngine, name: str) -> None:
     """One round trip appends to many topics; each has its own epoch and its own count."""
-    log = engine.log()
+    log = log_engine.log()
     other = f"{name}-other"
     outcomes = await log.append_many([(name, records("a", "b")), (other, records("c")), (name, records("d"))])
     assert [kinds(batch) for batch in outcomes] == [[1, 2], [1], [3]]
@@ -61,9 +61,9 @@ async def test_topics_know_nothing_of_each_other(engine: Engine, name: str) -> N
     assert here.epoch != there.epoch
 
 
-async def test_a_log_that_does_not_exist_has_no_position(engine: Engine, name: str) -> None:
+async def test_a_log_that_does_not_exist_has_no_position(log_engine: LogEngine, name: str) -> None:
     """Asking where logs stand creates none; reading one does, so that its reader has an epoch to come back with."""
-    log = engine.log()
+    log = log_engine.log()
     assert await log.offsets([name]) == [None]
     reading = await log.read(name, None)
     assert (reading.position.offset, reading.recovered, reading.entries, reading.drafts) == (0, False, [], [])
@@ -72,9 +72,9 @@ async def test_a_log_that_does_not_exist_has_no_position(engine: Engine, name: s
 
 
 @pytest.mark.parametrize("after", [0, 2, 5])
-async def test_a_reader_gets_exactly_what_it_missed(engine: Engine, name: str, after: int) -> None:
+async def test_a_reader_gets_exactly_what_it_missed(log_engine: LogEngine, name: str, after: int) -> None:
     """`after` is the last offset that was seen; what follows comes in order, nothing twice."""
-    log = engine.log()
+    log = log_engine.log()
     await log.append(name, records(1, 2, 3, 4, 5))
     [top] = await log.offsets([name])
     assert top
@@ -84,9 +84,9 @@ async def test_a_reader_gets_exactly_what_it_missed(engine: Engine, name: str, a
     assert reading.entries == [Entry(offset, body(offset)) for offset in range(after + 1, 6)]
 
 
-async def test_who_cannot_be_served_from_the_log_gets_a_position(engine: Engine, name: str) -> None:
+async def test_who_cannot_be_served_from_the_log_gets_a_position(log_engine: LogEngine, name: str) -> None:
     """No position, another epoch, or one that the log has not reached: a snapshot is due, and never a guess."""
-    log = engine.log()
+    log = log_engine.log()
     await log.append(name, records(1, 2, 3))
     [top] = await log.offsets([name])
     assert top
@@ -95,9 +95,9 @@ async def test_who_cannot_be_served_from_the_log_gets_a_position(engine: Engine,
         assert (reading.recovered, reading.position, reading.entries) == (False, top, [])
 
 
-async def test_a_trimmed_log_says_so(engine: Engine, name: str) -> None:
+async def test_a_trimmed_log_says_so(log_engine: LogEngine, name: str) -> None:
     """Who is further back than the log reaches gets a snapshot; who is not, still resumes."""
-    log = engine.log(Retention(max_entries=50))
+    log = log_engine.log(Retention(max_entries=50))
     for _ in range(10):
         await log.append(name, [Record(body("x" * 200)) for _ in range(100)])
     [top] = await log.offsets([name])
@@ -110,9 +110,9 @@ async def test_a_trimmed_log_says_so(engine: Engine, name: str) -> None:
     assert [entry.offset for entry in near.entries] == list(range(961, 1001))
 
 
-async def test_the_order_of_the_log_is_the_order_of_delivery(engine: Engine, name: str) -> None:
+async def test_the_order_of_the_log_is_the_order_of_delivery(log_engine: LogEngine, name: str) -> None:
     """Five writers at once: whoever listens hears what the log holds, in its order."""
-    log, feed = engine.log(), engine.feed()
+    log, feed = log_engine.log(), log_engine.feed()
     async with following(feed, name) as heard:
 
         async def write(writer: int) -> None:
@@ -128,9 +128,9 @@ async def test_the_order_of_the_log_is_the_order_of_delivery(engine: Engine, nam
     assert [offset for offset, _ in heard.entries] == list(range(1, 201))
 
 
-async def test_any_bytes_and_names_survive(engine: Engine, name: str) -> None:
+async def test_any_bytes_and_names_survive(log_engine: LogEngine, name: str) -> None:
     """Bodies may hold spaces, line ends and any code point; drafts likewise."""
-    log, feed = engine.log(), engine.feed()
+    log, feed = log_engine.log(), log_engine.feed()
     said = '{"text":" \\n ¿Qué? 🦉 \u2028"}'.encode()
     async with following(feed, name) as heard:
         await log.append(name, [Record(said, Open("d", 1, b" \n\x00\xff", "🦉 "))])
@@ -140,9 +140,9 @@ async def test_any_bytes_and_names_survive(engine: Engine, name: str) -> None:
     assert reading.drafts == [Draft("d", 1, b" \n\x00\xff", "🦉 ")]
 
 
-async def test_a_draft_opens_grows_and_closes(engine: Engine, name: str) -> None:
+async def test_a_draft_opens_grows_and_closes(log_engine: LogEngine, name: str) -> None:
     """A draft is read with its text so far; sizes are bytes of UTF-8. A closed one is gone."""
-    log = engine.log()
+    log = log_engine.log()
     growing = [Open("d", 1, b"head"), Grow("d", 1, 0, "¡Hola"), Grow("d", 1, 6, "!")]
     assert await draft(log, name, *growing) == [1, 2, 3]
     assert (await log.read(name, None)).drafts == [Draft("d", 1, b"head", "¡Hola!")]
@@ -150,9 +150,9 @@ async def test_a_draft_opens_grows_and_closes(engine: Engine, name: str) -> None
     assert (await log.read(name, None)).drafts == []
 
 
-async def test_drafts_are_read_in_one_step_with_the_offset(engine: Engine, name: str) -> None:
+async def test_drafts_are_read_in_one_step_with_the_offset(log_engine: LogEngine, name: str) -> None:
     """While a writer grows a draft, a snapshot never holds a text of another offset than it says."""
-    log = engine.log()
+    log = log_engine.log()
     await draft(log, name, Open("d", 1, b""))
     done = asyncio.Event()
 
@@ -168,9 +168,9 @@ async def test_drafts_are_read_in_one_step_with_the_offset(engine: Engine, name:
     await writing
 
 
-async def test_a_newer_attempt_fences_the_older_off(engine: Engine, name: str) -> None:
+async def test_a_newer_attempt_fences_the_older_off(log_engine: LogEngine, name: str) -> None:
     """Once attempt 2 has opened the draft, attempt 1 can do nothing to it, and its events are not published."""
-    log, feed = engine.log(), engine.feed()
+    log, feed = log_engine.log(), log_engine.feed()
     await draft(log, name, Open("d", 1, b"", ""), Grow("d", 1, 0, "old"), Open("d", 2, b"new"))
     async with following(feed, name) as heard:
         stale = [Open("d", 1, b""), Grow("d", 1, 3, "er"), Close("d", 1), Close("d", 1, 0)]
@@ -180,54 +180,46 @@ async def test_a_newer_attempt_fences_the_older_off(engine: Engine, name: str) -
     assert (await log.read(name, None)).drafts == [Draft("d", 2, b"new", "ok")]
 
 
-async def test_a_closed_draft_stays_closed(engine: Engine, name: str) -> None:
+async def test_a_closed_draft_stays_closed(log_engine: LogEngine, name: str) -> None:
     """Nobody writes to a draft that is over, not even a newer attempt."""
-    log = engine.log()
+    log = log_engine.log()
     await draft(log, name, Open("d", 1, b""), Close("d", 1))
     assert await draft(log, name, Open("d", 2, b""), Grow("d", 1, 0, "x"), Close("d", 1)) == [StaleWriter] * 3
 
 
 @pytest.mark.parametrize("size", [0, 2, 4])
-async def test_a_writer_that_is_wrong_about_the_draft_is_told(engine: Engine, name: str, size: int) -> None:
+async def test_a_writer_that_is_wrong_about_the_draft_is_told(
+    log_engine: LogEngine, name: str, size: int
+) -> None:
     """A draft that is longer or shorter than its writer believes is lost: no text is put in the wrong place."""
-    log = engine.log()
+    log = log_engine.log()
     await draft(log, name, Open("d", 1, b"", "abc"))
     assert await draft(log, name, Grow("d", 1, size, "x"), Close("d", 1, size)) == [DraftLost] * 2
     assert (await log.read(name, None)).drafts == [Draft("d", 1, b"", "abc")]
 
 
-async def test_a_draft_that_was_never_opened_is_lost(engine: Engine, name: str) -> None:
+async def test_a_draft_that_was_never_opened_is_lost(log_engine: LogEngine, name: str) -> None:
     """So is one of an older attempt, which the newer has not opened yet; only who knows no size may close it."""
-    log = engine.log()
+    log = log_engine.log()
     await draft(log, name, Open("older", 1, b""))
     lost = [Grow("d", 1, 0, "x"), Close("d", 1, 0), Grow("older", 2, 0, "x"), Close("older", 2, 0)]
     assert await draft(log, name, *lost) == [DraftLost] * 4
     assert await draft(log, name, Close("d", 1), Close("older", 2)) == [2, 3]
 
 
-async def test_a_refused_record_keeps_no_other_back(engine: Engine, name: str) -> None:
+async def test_a_refused_record_keeps_no_other_back(log_engine: LogEngine, name: str) -> None:
     """Offsets go to what was written alone, so that a refusal leaves no hole."""
-    log = engine.log()
+    log = log_engine.log()
     batch = [Record(body(1)), Record(body("lost"), Grow("d", 1, 0, "x")), Record(body(2))]
     assert kinds(await log.append(name, batch)) == [1, DraftLost, 2]
 
 
-async def test_forgotten_scripts_are_loaded_again(engine: Engine, name: str) -> None:
-    """An engine that was started anew knows no scripts; nobody notices."""
-    log = engine.log()
-    await log.append(name, records("a"))
-    await engine.forget_scripts()
-    assert kinds(await log.append(name, records("b"))) == [2]
-    await engine.forget_scripts()
-    assert (await log.read(name, None)).position.offset == 2
-
-
-async def test_an_emptied_engine_begins_a_new_epoch(engine: Engine, name: str) -> None:
+async def test_an_emptied_engine_begins_a_new_epoch(log_engine: LogEngine, name: str) -> None:
     """Offsets begin again under another epoch, drafts are lost, and old positions are not recovered."""
-    log = engine.log()
+    log = log_engine.log()
     await draft(log, name, Open("d", 1, b"", "abc"))
     [old] = await log.offsets([name])
-    await engine.empty(name)
+    await log_engine.empty(name)
     assert await draft(log, name, Grow("d", 1, 3, "x")) == [DraftLost]
     reading = await log.read(name, old)
     assert old
@@ -235,31 +227,9 @@ async def test_an_emptied_engine_begins_a_new_epoch(engine: Engine, name: str) -
     assert (reading.position.offset, reading.recovered, reading.drafts) == (0, False, [])
 
 
-async def test_a_crowd_that_comes_at_once_is_served(engine: Engine, name: str) -> None:
-    """After a restart thousands of clients read at once: they wait for one another, and nobody is refused."""
-    log = engine.log()
-    await log.append(name, records("a"))
-    readings = await asyncio.gather(*(log.read(name, None) for _ in range(400)))
-    assert {reading.position.offset for reading in readings} == {1}
-
-
-async def test_nothing_lives_for_ever(engine: Engine, name: str) -> None:
-    """Every key has a time to live from its creation, and appending renews it."""
-    log = engine.log(Retention(idle_seconds=100))
-    await log.read(name, None)
-    found = [await engine.lifetimes(name)]
-    for changes in ([Open("d", 1, b"")], [Grow("d", 1, 0, "x")], [Open("e", 1, b"", "y"), Close("d", 1)]):
-        await draft(log, name, *changes)
-        found.append(await engine.lifetimes(name))
-    assert [len(keys) for keys in found] == [1, 4, 4, 5]
-    assert all(0 < seconds <= 100 for keys in found for seconds in keys.values())
-    await engine.log(Retention(idle_seconds=500)).append(name, records("a"))
-    assert sum(seconds > 100 for seconds in (await engine.lifetimes(name)).values()) == 3
-
-
-async def test_a_followed_topic_is_heard_and_no_other(engine: Engine, name: str) -> None:
+async def test_a_followed_topic_is_heard_and_no_other(log_engine: LogEngine, name: str) -> None:
     """`follow` returns when all that is appended later is certain to arrive; `unfollow` ends it."""
-    log, feed = engine.log(), engine.feed()
+    log, feed = log_engine.log(), log_engine.feed()
     async with following(feed, name) as heard:
         await log.append_many([(f"{name}-other", records("no")), (name, records("yes"))])
         await heard.until(1)
@@ -271,9 +241,9 @@ async def test_a_followed_topic_is_heard_and_no_other(engine: Engine, name: str)
         assert heard.entries == [(1, body("yes")), (3, body("again"))]
 
 
-async def test_following_twice_is_following_once(engine: Engine, name: str) -> None:
+async def test_following_twice_is_following_once(log_engine: LogEngine, name: str) -> None:
     """A topic that is followed already is heard once."""
-    log, feed = engine.log(), engine.feed()
+    log, feed = log_engine.log(), log_engine.feed()
     async with following(feed, name) as heard:
         await asyncio.gather(feed.follow(name), feed.follow(name))
         await log.append(name, records("a", "b"))
@@ -281,22 +251,22 @@ async def test_following_twice_is_following_once(engine: Engine, name: str) -> N
         assert [offset for offset, _ in heard.entries] == [1, 2]
 
 
-async def test_a_cut_feed_heals_and_says_so(engine: Engine, name: str) -> None:
+async def test_a_cut_feed_heals_and_says_so(log_engine: LogEngine, name: str) -> None:
     """After None all that was followed is heard again; what was appended in between has to be read."""
-    log, feed = engine.log(), engine.feed()
+    log, feed = log_engine.log(), log_engine.feed()
     async with following(feed, name) as heard:
-        await engine.cut_feeds()
+        await log_engine.cut_feeds()
         await heard.until_whole(2)
         await log.append(name, records("after"))
         await heard.until(1)
         assert heard.items[-2] is None
 
 
-async def test_a_topic_may_be_followed_while_the_feed_connects(engine: Engine, name: str) -> None:
+async def test_a_topic_may_be_followed_while_the_feed_connects(log_engine: LogEngine, name: str) -> None:
     """At whatever moment `follow` is called: when it returns, all is heard, and the feed says that it is whole."""
-    log = engine.log()
+    log = log_engine.log()
     for steps in range(40):
-        feed = engine.feed()
+        feed = log_engine.feed()
         async with listening(feed, connected=False) as heard:
             for _ in range(steps):
                 await asyncio.sleep(0)

@@ -1,12 +1,12 @@
 """The engines behind the ports of `realtime`, for the contract suites: what a suite needs beside the port itself.
 
-Another engine joins by a class like `RedisEngine` and a line in `ENGINES`.
+Another engine joins by a class like `RedisEngine` and a line in `ENGINES`, or in `LOG_ENGINES`.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,11 +21,12 @@ from realtime.redis import command_client, subscription_client
 from realtime.signals.contract import Signals
 from realtime.signals.redis import RedisSignals
 from server.embedded.port import LOOPBACK, free_port
+from tests.support.scripted_log import ScriptedFeed, ScriptedLog
 from tests.support.waiting import wait_until
 
 
-class Engine(Protocol):
-    """An engine, for as long as one test runs."""
+class LogEngine(Protocol):
+    """An engine of the log, for as long as one test runs."""
 
     def log(self, retention: Retention | None = None) -> Log:
         """Make a log."""
@@ -35,28 +36,24 @@ class Engine(Protocol):
         """Make a feed of the same engine."""
         ...
 
-    def queue(self, lease_seconds: float = 5.0, max_depth: int = 10_000) -> Queue:
-        """Make a queue."""
-        ...
-
-    def signals(self) -> Signals:
-        """Make signals."""
-        ...
-
     async def empty(self, name: str) -> None:
         """Lose all that is kept under a topic or lane, as an engine does whose disk was lost."""
-        ...
-
-    async def forget_scripts(self) -> None:
-        """Lose what is cached for speed, as an engine does that was started anew."""
         ...
 
     async def cut_feeds(self) -> None:
         """Drop the connections of all feeds."""
         ...
 
-    async def lifetimes(self, name: str) -> dict[str, int]:
-        """Every key of a topic, and its seconds to live; negative for one that lives for ever."""
+
+class Engine(LogEngine, Protocol):
+    """An engine of everything."""
+
+    def queue(self, lease_seconds: float = 5.0, max_depth: int = 10_000) -> Queue:
+        """Make a queue."""
+        ...
+
+    def signals(self) -> Signals:
+        """Make signals."""
         ...
 
 
@@ -88,16 +85,12 @@ class RedisEngine:
         if keys := await self._keys(name):
             await self.commands.delete(*keys)
 
-    async def forget_scripts(self) -> None:
-        """See `Engine`."""
-        await self.commands.script_flush()
-
     async def cut_feeds(self) -> None:
         """See `Engine`."""
         await self.commands.client_kill_filter(_type="pubsub")
 
     async def lifetimes(self, name: str) -> dict[str, int]:
-        """See `Engine`."""
+        """Every key of a topic, and its seconds to live; negative for one that lives for ever."""
         return {key.decode(): await self.commands.ttl(key) for key in await self._keys(name)}
 
     async def _keys(self, name: str) -> list[bytes]:
@@ -105,15 +98,53 @@ class RedisEngine:
 
 
 @asynccontextmanager
-async def redis_engine(url: str) -> AsyncGenerator[Engine]:
+async def redis_engine(url: str) -> AsyncGenerator[RedisEngine]:
     """Connect as the wiring does."""
     async with AsyncExitStack() as stack:
         commands = await stack.enter_async_context(command_client(url))
         yield RedisEngine(commands, await stack.enter_async_context(subscription_client(url)))
 
 
-ENGINES: dict[str, Callable[[str], contextlib.AbstractAsyncContextManager[Engine]]] = {"redis": redis_engine}
+class ScriptedEngine:
+    """The double of the unit tests: what is proved with it holds only as far as it obeys the port."""
+
+    def __init__(self) -> None:
+        self._log = ScriptedLog()
+
+    def log(self, retention: Retention | None = None) -> Log:
+        """See `LogEngine`."""
+        if retention:
+            self._log = ScriptedLog(retention)
+        return self._log
+
+    def feed(self) -> Feed:
+        """See `LogEngine`."""
+        return ScriptedFeed(self._log)
+
+    async def empty(self, name: str) -> None:
+        """See `LogEngine`."""
+        self._log.empty(name)
+
+    async def cut_feeds(self) -> None:
+        """See `LogEngine`."""
+        for feed in self._log.feeds:
+            feed.cut()
+
+
+@asynccontextmanager
+async def scripted_engine(url: str) -> AsyncGenerator[LogEngine]:
+    """It needs no address."""
+    yield ScriptedEngine()
+
+
+ENGINES: dict[str, Callable[[str], AbstractAsyncContextManager[Engine]]] = {"redis": redis_engine}
 """By name; each takes a URL."""
+
+LOG_ENGINES: dict[str, Callable[[str], AbstractAsyncContextManager[LogEngine]]] = {
+    "redis": redis_engine,
+    "scripted": scripted_engine,
+}
+"""Likewise."""
 
 
 def nowhere() -> str:
