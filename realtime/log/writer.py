@@ -37,7 +37,10 @@ class _Text:
 
 
 class DraftWriter:
-    """One attempt's hold on one draft. Every method raises `StaleWriter` once a newer attempt has taken over."""
+    """One attempt's hold on one draft: open it, write, close it.
+
+    Every method raises `StaleWriter` once a newer attempt has taken over, and `DraftLost` where it was not opened.
+    """
 
     def __init__(self, publisher: "Publisher", topic: str, draft: str, attempt: int) -> None:
         self._publisher = publisher
@@ -48,9 +51,12 @@ class DraftWriter:
         self._opening: Record | None = None
         self._waiting: list[_Text | Record] = []
         self._waiting_length = 0
+        self._in_flight = 0
+        """So many of what waits may be in the log already: they are not added to."""
+        self._body: Body | None = None
         self._appended: list[str] = []
         self._size = 0
-        self._error: StaleWriter | None = None
+        self._error: StaleWriter | DraftLost | None = None
         self._changed = asyncio.Event()
 
     def open(self, body: bytes, header: bytes) -> None:
@@ -65,6 +71,7 @@ class DraftWriter:
     def write(self, text: str, body: Body) -> None:
         """More of the draft's text."""
         self._check()
+        self._body = body
         self._gather(text, body, self.length, grows=True)
         self.length += len(text)
 
@@ -79,6 +86,7 @@ class DraftWriter:
 
     async def room(self) -> None:
         """Wait while too much is waiting to be appended."""
+        self._check()
         while self._waiting_length > _MOST_WAITING:
             await self._next_change()
 
@@ -95,39 +103,53 @@ class DraftWriter:
         size = self._size
         made: list[Record] = []
         for item in self._waiting:
-            if isinstance(item, Record):
+            if isinstance(item, _Text):
+                text = "".join(item.pieces)
+                change = Grow(self.draft, self.attempt, size, text) if item.grows else None
+                size += len(text.encode()) if item.grows else 0
+                made.append(Record(item.body(item.at, text), change))
+            elif isinstance(item.change, Close):
+                made.append(Record(item.body, Close(self.draft, self.attempt, size)))
+            else:
                 made.append(item)
-                continue
-            text = "".join(item.pieces)
-            change = Grow(self.draft, self.attempt, size, text) if item.grows else None
-            size += len(text.encode()) if item.grows else 0
-            made.append(Record(item.body(item.at, text), change))
+        self._in_flight = len(made)
         return made
 
     def settle(self, records: Sequence[Record], outcomes: Sequence[Position | Exception]) -> None:
         """Take note of what was appended: `records` are the first of what waits."""
-        lost = closed = False
-        for record, outcome in zip(records, outcomes, strict=True):
-            if isinstance(outcome, StaleWriter):
-                self._error = outcome
-                self._waiting.clear()
-                break
-            if isinstance(outcome, DraftLost):
-                lost = True
-            closed = closed or isinstance(record.change, Close)
-            if isinstance(record.change, Grow):
-                # Refused or not, it is part of the text from here on: a lost draft is opened again with all of it.
-                self._appended.append(record.change.text)
-                self._size += len(record.change.text.encode())
+        taken, self._waiting = self._waiting[: len(records)], self._waiting[len(records) :]
+        self._in_flight = 0
+        stale = next((outcome for outcome in outcomes if isinstance(outcome, StaleWriter)), None)
+        if stale is not None:
+            self._fail(stale)
         else:
-            del self._waiting[: len(records)]
+            for record in records:
+                if isinstance(record.change, Grow):
+                    # Refused or not, it is part of the text from here on: a lost draft begins again with all of it.
+                    self._appended.append(record.change.text)
+                    self._size += len(record.change.text.encode())
+            lost = next((outcome for outcome in outcomes if isinstance(outcome, DraftLost)), None)
+            if lost is not None:
+                closing = isinstance(outcomes[-1], DraftLost) and isinstance(records[-1].change, Close)
+                self._begin_again(lost, taken[-1:] if closing else [])
         left = (item for item in self._waiting if isinstance(item, _Text))
         self._waiting_length = sum(len(piece) for item in left for piece in item.pieces)
-        if lost and not closed and self._opening is not None and isinstance(self._opening.change, Open):
-            header = self._opening.change.header
-            text = "".join(self._appended)
-            self._waiting.insert(0, Record(self._opening.body, Open(self.draft, self.attempt, header, text)))
         self._changed.set()
+
+    def _begin_again(self, lost: DraftLost, closing: list[_Text | Record]) -> None:
+        """The engine lost the draft, or wrote what it never answered for: open it, and tell everybody all of it."""
+        if self._opening is None:
+            self._fail(lost)
+            return
+        again: list[_Text | Record] = [self._opening]
+        if self._body is not None and self._appended:
+            again.append(_Text(self._body, grows=True, at=0, pieces=["".join(self._appended)]))
+        self._waiting[:0] = again + closing
+        self._appended, self._size = [], 0
+
+    def _fail(self, error: StaleWriter | DraftLost) -> None:
+        self._error = error
+        self._waiting.clear()
 
     @property
     def waits(self) -> bool:
@@ -136,7 +158,7 @@ class DraftWriter:
 
     def _gather(self, text: str, body: Body, at: int, *, grows: bool) -> None:
         last = self._waiting[-1] if self._waiting else None
-        joins = isinstance(last, _Text) and last.grows == grows and not self._publisher.appending(self)
+        joins = isinstance(last, _Text) and last.grows == grows and len(self._waiting) > self._in_flight
         if joins and isinstance(last, _Text):
             last.pieces.append(text)
         else:
@@ -167,7 +189,6 @@ class Publisher:
         self._log = log
         self._pause = pause_seconds
         self._dirty: dict[DraftWriter, None] = {}
-        self._in_flight: set[DraftWriter] = set()
         self._woken = asyncio.Event()
         self.appends = 0
 
@@ -179,10 +200,6 @@ class Publisher:
         """There is something to append."""
         self._dirty[writer] = None
         self._woken.set()
-
-    def appending(self, writer: DraftWriter) -> bool:
-        """Whether a round trip for this writer is under way: what waits may be in it."""
-        return writer in self._in_flight
 
     async def run(self) -> None:
         """Append until cancelled."""
@@ -202,8 +219,6 @@ class Publisher:
                     _log.warning("the log is away; text gathers", error=str(error), drafts=len(writers))
                 for writer in writers:
                     self.wake(writer)
-            finally:
-                self._in_flight.clear()
             took = loop.time() - began
             pause = max(self._pause, took) if not failed else self._pause * 2 ** min(failed, 6)
             await asyncio.sleep(min(pause, _LONGEST_PAUSE_SECONDS))
@@ -212,7 +227,6 @@ class Publisher:
         batches = [(writer, writer.records()) for writer in writers if writer.waits]
         if not batches:
             return
-        self._in_flight.update(writer for writer, _ in batches)
         outcomes = await self._log.append_many([(writer.topic, records) for writer, records in batches])
         self.appends += 1
         for (writer, records), outcome in zip(batches, outcomes, strict=True):

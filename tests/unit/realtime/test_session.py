@@ -60,15 +60,15 @@ def test_binary_frames_are_bad_frames() -> None:
 def test_who_waits_as_long_as_it_is_told_is_heard(rate: float) -> None:
     """A bucket: five at once, and then so many a second; a refusal says how long to wait, and that is long enough."""
     fast = session(Limits(frames_at_once=5, frames_per_second=rate))
-    now, refused = 0.0, 0
-    while refused < 20:
+    now, refusals = 0.0, list[Refused]()
+    while len(refusals) < 20:
         try:
             fast.receive("hello 1", now)
         except Refused as late:
-            assert (late.code, late.close) == ("rate_limited", None)
-            assert late.retry_after
-            now, refused = now + late.retry_after, refused + 1
+            refusals.append(late)
+            now += late.retry_after or 0
             fast.receive("hello 1", now)
+    assert {(late.code, late.close) for late in refusals} == {("rate_limited", None)}
 
 
 def test_who_never_slows_down_has_to_go() -> None:
