@@ -1,5 +1,6 @@
 """Web instances of one house that are killed, drained and started again, as a fleet's are."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -46,6 +47,5 @@ async def instances(house: House, number: int) -> AsyncGenerator[Instances]:
     """So many of them."""
     async with AsyncExitStack() as stack:
         running = Instances(house, stack)
-        for _ in range(number):
-            await running.add()
+        await asyncio.gather(*(running.add() for _ in range(number)))
         yield running
