@@ -5,12 +5,18 @@ uvicorn's sans-I/O protocol offers it when it is this subclass (`ws=ReadyFrames`
 the same for every client.
 """
 
+import socket
+from asyncio.transports import BaseTransport
 from typing import Protocol
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 EXTENSION = "tertulia.ready_frames"
+
+_KERNEL_BYTES = 64 * 1024
+"""What the kernel holds for one client (Linux takes twice as much, for its own accounts). Left to itself it holds
+megabytes: a slow reader would be minutes behind before we noticed that it is slow, and its memory is nobody's."""
 
 
 class FrameWriter(Protocol):
@@ -27,6 +33,13 @@ class FrameWriter(Protocol):
 
 class ReadyFrames(WebSocketsSansIOProtocol):
     """The protocol that offers itself as the extension."""
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """As the parent does; bounds what waits for the client where we cannot see it."""
+        super().connection_made(transport)
+        connection: socket.socket | None = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
 
     def handle_connect(self, event: Request) -> None:
         """As the parent does; its task has not begun to run when it returns."""
