@@ -35,7 +35,9 @@ async def test_everybody_ends_with_the_stored_text(
             conversations = [await ada.conversation() for _ in range(CONVERSATIONS)]
             ask = {"text": f"say {TOKENS} tokens at {PER_SECOND}/s"}
             paths = {name: f"/v1/conversations/{name}/messages" for name in conversations}
-            replies = {name: (await ada.post(paths[name], ask, status=202))["reply"] for name in conversations}
+            replies = {
+                name: (await ada.post(paths[name], ask, status=202))["reply"] for name in conversations
+            }
         wanderers = [
             Wanderer(fleet.urls, ada.token, conversations[n % CONVERSATIONS], Random(chance.random()), CUTS)
             for n in range(CLIENTS)

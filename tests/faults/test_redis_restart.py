@@ -13,7 +13,7 @@ from tests.support.chaos import sized
 from tests.support.client import Http, http
 from tests.support.house import new_house
 from tests.support.instances import instances
-from tests.support.own_valkey import own_valkey
+from tests.support.private_valkey import private_valkey
 from tests.support.talking_model import TalkingModel, spoken
 from tests.support.waiting import wait_until
 from tests.support.wanderer import Wanderer, told
@@ -31,7 +31,7 @@ async def test_all_end_exact(
     engines: EngineURLs, model: TalkingModel, tmp_path: Path, chance: Random
 ) -> None:
     """Clients that stay and clients that wander, on two instances; and what is accepted meanwhile is answered."""
-    async with own_valkey(tmp_path) as valkey:
+    async with private_valkey(tmp_path) as valkey:
         house = new_house(tmp_path, engines, model, CHAT_REDIS_URL=valkey.url)
         worker = house.worker(CHAT_WORKER_CONCURRENCY=str(AT_ONCE))
         async with instances(house, 2) as fleet, worker, http(fleet.urls[0]) as ada:
@@ -54,7 +54,9 @@ async def test_all_end_exact(
                 alone = await ada.conversation()
                 path = f"/v1/conversations/{alone}/messages"
                 replies[alone] = (await ada.post(path, {"text": text}, status=202))["reply"]
-                await valkey.start(empty=empty)
+                if empty:
+                    valkey.empty()
+                await valkey.start()
             await asyncio.gather(*following)
             stored = [await _ended(ada, name, reply) for name, reply in replies.items()]
     print(f"{CLIENTS} clients: {told(wanderers)}")
