@@ -94,7 +94,8 @@ def _web(settings: Settings, port: int, environment: Mapping[str, str]) -> Progr
 
     async def ready() -> bool:
         try:
-            async with httpx2.AsyncClient(trust_env=False, timeout=4) as client:
+            # Plain HTTP: nothing to verify, and loading the certificates takes 45 ms of each of these probes.
+            async with httpx2.AsyncClient(trust_env=False, timeout=4, verify=False) as client:
                 return (await client.get(f"http://{local}:{port}/readyz")).is_success
         except httpx2.TransportError:
             return False

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from server.embedded.engines import EngineURLs
 from tests.support.engine_run import EngineRun, engine_run
+from tests.support.family import descendants, until_all_gone
 from tests.support.waiting import wait_until
 
 FAMILY = """
@@ -35,31 +36,9 @@ asyncio.run(main())
 """
 
 
-def alive(process: psutil.Process) -> bool:
-    """Whether a process runs still; one that only waits to be reaped does not."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-async def until_all_gone(processes: list[psutil.Process]) -> None:
-    """Wait until none of the processes runs."""
-
-    async def gone() -> bool:
-        return not any(alive(process) for process in processes)
-
-    await wait_until(gone, within=10)
-
-
-def descendants(run: EngineRun) -> list[psutil.Process]:
-    """All processes below a run."""
-    return psutil.Process(run.process.pid).children(recursive=True)
-
-
 def named(run: EngineRun, name: str) -> psutil.Process:
     """The one process below a run that executes the named program."""
-    return next(process for process in descendants(run) if process.name() == name)
+    return next(process for process in descendants(run.process.pid) if process.name() == name)
 
 
 async def write(urls: EngineURLs, note: str) -> None:
@@ -90,7 +69,7 @@ async def test_data_outlives_stops_and_kills(tmp_path: Path) -> None:
     with engine_run(data_dir, "mongodb", "valkey") as run:
         assert run.urls != first
         await write(run.urls, "before a kill")
-        family = descendants(run)
+        family = descendants(run.process.pid)
         run.process.kill()
         await until_all_gone(family)
     with engine_run(data_dir, "mongodb", "valkey") as run:
@@ -121,7 +100,7 @@ async def test_the_model_ends_in_the_middle_of_an_answer(tmp_path: Path, number:
     """A generating model ends with its run, whether that is asked to stop or killed."""
     with engine_run(tmp_path / "data", "model") as run:
         assert run.urls.model
-        family = descendants(run)
+        family = descendants(run.process.pid)
         request = {"prompt": "Once", "ignore_eos": True, "stream": True}
         async with (
             httpx2.AsyncClient(trust_env=False, timeout=30) as client,
@@ -159,4 +138,4 @@ async def test_a_second_run_on_the_same_folder_is_refused(tmp_path: Path) -> Non
         with pytest.raises(AssertionError, match=refusal), engine_run(tmp_path / "data", "valkey"):
             pass
         assert run.process.poll() is None
-        assert descendants(run)
+        assert descendants(run.process.pid)
