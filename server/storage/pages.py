@@ -60,13 +60,19 @@ class Order:
     def beyond(self, cursor: str, *, greater: bool, name: str) -> dict[str, Any]:
         """What lies on one side of a cursor. Errors: `Invalid`, which names the parameter."""
         number, _, identity = cursor.partition(".")
-        if not number.isdigit() or len(number) > 15:
-            raise Invalid("invalid", "This is no cursor of this list.", field=name)
-        value: Any = int(number)
-        if self.field.endswith("_at"):
-            value = datetime.fromtimestamp(value / 1000, tz=UTC)
+        try:
+            value = self._value(number)
+        except (ValueError, OverflowError) as error:
+            raise Invalid("invalid", "This is no cursor of this list.", field=name) from error
         side = "$gt" if greater else "$lt"
         return {"$or": [{self.field: {side: value}}, {self.field: value, "_id": {side: identity}}]}
+
+    def _value(self, number: str) -> Any:
+        if not number.isdecimal() or len(number) > 15:
+            raise ValueError(number)
+        if self.field.endswith("_at"):
+            return datetime.fromtimestamp(int(number) / 1000, tz=UTC)
+        return int(number)
 
 
 async def page(

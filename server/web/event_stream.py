@@ -114,7 +114,7 @@ def _last_event(scope: Scope) -> Position | None:
     for name, value in scope["headers"]:
         if name == b"last-event-id" and value:
             epoch, _, offset = value.decode("latin-1").rpartition(":")
-            if not epoch or not offset.isdigit() or len(offset) > 15:
+            if not epoch or not offset.isdecimal() or len(offset) > 15:
                 raise Invalid("invalid", "Last-Event-ID is epoch:offset.", field="Last-Event-ID")
             return Position(epoch, int(offset))
     return None
