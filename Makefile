@@ -63,11 +63,12 @@ check-python:
 
 check-node:
 	@command -v node >/dev/null || $(call needs,Node 20 or later is needed to fetch the page's libraries.)
-	@node -e 'process.exit(parseInt(process.versions.node) < 20)' || \
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
 	  $(call needs,Node 20 or later is needed: this is $$(node --version).)
 	@command -v npm >/dev/null || $(call needs,npm is needed to fetch the page's libraries. On Debian: apt-get install npm)
 
-$(BIN)/python: | check-python
+$(BIN)/python:
+	@$(MAKE) --no-print-directory check-python
 	$(call say,Making $(VENV))
 	@$(PYTHON) -m venv $(VENV)
 
@@ -81,7 +82,8 @@ $(ALL_READY): requirements/development.txt | $(BIN)/python
 	@$(call install,$<)
 	@touch $(RUN_READY) $@
 
-$(PAGE_READY): package-lock.json package.json static/vendor.mjs | check-node
+$(PAGE_READY): package-lock.json package.json static/vendor.mjs
+	@$(MAKE) --no-print-directory check-node
 	$(call say,Fetching the page's libraries)
 	@npm ci --ignore-scripts --no-audit --no-fund
 	@npm run --silent vendor
@@ -93,11 +95,11 @@ comma := ,
 
 compile = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-lock: | check-python ## Pin the newest versions that pyproject.toml allows
+lock: check-python ## Pin versions and hashes of what pyproject.toml asks for
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	$(PYTHON) -m venv "$$folder" && "$$folder/bin/pip" install --quiet uv && PATH="$$folder/bin:$$PATH" && set -x && \
-	$(compile) --upgrade pyproject.toml -o requirements/production.txt && \
-	$(compile) --upgrade --extra embedded --extra model -c requirements/production.txt \
+	$(compile) pyproject.toml -o requirements/production.txt && \
+	$(compile) --extra embedded --extra model -c requirements/production.txt \
 	  pyproject.toml -o requirements/embedded.txt && \
-	$(compile) --upgrade --extra embedded --extra model --extra dev -c requirements/embedded.txt \
+	$(compile) --extra embedded --extra model --extra dev -c requirements/embedded.txt \
 	  pyproject.toml -o requirements/development.txt

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from realtime.errors import Overloaded, Unavailable
-from realtime.frames import Answer, Event
+from realtime.frames import Answer, Event, Outgoing
 from realtime.hub import Hub, Subscription
 from realtime.log.contract import Position, Reading
 from realtime.outbox import Merger, Outbox
@@ -104,6 +104,7 @@ class Connection:
     def __init__(self, socket: Socket, hub: Hub, application: Application, limits: Limits) -> None:
         loop = asyncio.get_running_loop()
         self._socket = socket
+        self._try_write = socket.try_write
         self._hub = hub
         self._application = application
         self._limits = limits
@@ -116,6 +117,8 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
+        self._idle = True
+        """Nothing waits and no writer runs: a frame may be written where it is made."""
 
     async def run(self) -> None:
         """Serve the client. Never raises for what a client does."""
@@ -144,10 +147,9 @@ class Connection:
 
     def deliver(self, event: Event) -> None:
         """Take an event from the hub."""
-        if self._writer is None and not self._outbox and self._socket.try_write(event.frame):
+        if self._idle and self._try_write(event.frame):
             return
-        self._outbox.put(event)
-        self._wake()
+        self._queue(event)
 
     def reset(self, topic: str) -> None:
         """The topic began anew: give the client a snapshot."""
@@ -312,9 +314,13 @@ class Connection:
     # ── outbound ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _put(self, answer: Answer) -> None:
-        if self._writer is None and not self._outbox and self._socket.try_write(answer.frame):
+        if self._idle and self._try_write(answer.frame):
             return
-        self._outbox.put(answer)
+        self._queue(answer)
+
+    def _queue(self, item: Outgoing) -> None:
+        self._idle = False
+        self._outbox.put(item)
         self._wake()
 
     def _wake(self) -> None:
@@ -337,9 +343,12 @@ class Connection:
             self._writer = None
         if self._outbox:
             self._wake()
+        else:
+            self._idle = True
 
     async def _close(self, code: int, reason: str) -> None:
         self._closing = True
+        self._idle = False
         try:
             async with asyncio.timeout(1.0):
                 while code != CloseCode.TOO_SLOW and (item := self._outbox.take()) is not None:

@@ -42,21 +42,22 @@ class Subscription:
 
     topic: str
     subscriber: Subscriber
-    position: Position | None = None
+    offset: int = 0
+    """The last that was delivered, once the subscription is live."""
     buffer: list[Event] | None = field(default_factory=list[Event])
     outdated: bool = False
     """It cannot go live: the log began anew, or more was published than it buffers."""
 
     def offer(self, event: Event) -> None:
-        """Deliver an event that is newer than the position, or keep it until the subscription is live."""
-        if self.buffer is not None:
-            if len(self.buffer) < _BUFFERED_EVENTS:
-                self.buffer.append(event)
-            else:
-                self.outdated = True
-        elif self.position is not None and event.offset > self.position.offset:
-            self.position = Position(self.position.epoch, event.offset)
-            self.subscriber.deliver(event)
+        """Deliver an event that is newer than the last, or keep it until the subscription is live."""
+        if self.buffer is None:
+            if event.offset > self.offset:
+                self.offset = event.offset
+                self.subscriber.deliver(event)
+        elif len(self.buffer) < _BUFFERED_EVENTS:
+            self.buffer.append(event)
+        else:
+            self.outdated = True
 
     def go_live(self, position: Position) -> None:
         """Deliver what was buffered beyond `position` and stop buffering.
@@ -67,9 +68,9 @@ class Subscription:
         if self.outdated:
             raise Overloaded("the log began anew, or too much was published, while a subscription began")
         buffered, self.buffer = self.buffer or [], None
-        self.position = position
+        self.offset = position.offset
         for event in buffered:
-            if event.offset > self.position.offset + 1:
+            if event.offset > self.offset + 1:
                 raise Overloaded("something was lost while a subscription began")
             self.offer(event)
 

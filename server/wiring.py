@@ -59,7 +59,9 @@ from server.workers.reply import ReplyJob
 from server.workers.runner import Runner
 from server.workers.sweeper import Sweeper
 
-STATIC = Path(__file__).parent.parent / "static"
+_HERE = Path(__file__).parent
+STATIC = next((folder for folder in (_HERE / "static", _HERE.parent / "static") if folder.is_dir()), _HERE)
+"""The page: inside the package where that was installed, beside it in a checkout."""
 SOCKET_LIMITS = Limits(text=MAX_TEXT)
 
 _OPENAI_MODEL = "gpt-5-mini"
@@ -157,7 +159,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         send = SendMessage(parts.store, parts.reads, parts.announcer, defaults, parts.registry.names, now)
         cancel = CancelReply(parts.store, parts.reads, parts.writes, parts.announcer, parts.signals, now)
         chat = Chat(tokens, queries, Snapshots(parts.reads), send, cancel, SOCKET_LIMITS)
-        sockets, streams = ChatSocket(chat, hub), EventStream(chat, hub)
+        sockets, streams = ChatSocket(chat, hub), EventStream(chat, queries, hub)
         api = Api(
             tokens,
             queries,
@@ -209,7 +211,7 @@ async def worker(settings: Settings) -> AsyncGenerator[Runner]:
         runner = Runner(
             parts.queue, parts.signals, parts.reads, job.run, parts.instance, settings.worker_concurrency
         )
-        sweeper = Sweeper(parts.reads, parts.writes, parts.announcer, now)
+        sweeper = Sweeper(parts.store, parts.reads, parts.writes, parts.announcer, now)
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(publisher.run()), group.create_task(sweeper.run())]
             yield runner

@@ -43,6 +43,7 @@ class RedisFeed:
             async with asyncio.timeout(_FOLLOW_SECONDS):
                 await confirmed.wait()
         except TimeoutError as error:
+            self._wanted.pop(name, None)  # whoever asks next asks the engine again
             raise Unavailable("redis: the subscription was not confirmed in time") from error
 
     async def unfollow(self, topic: str) -> None:
@@ -55,15 +56,17 @@ class RedisFeed:
         """See the port. Runs until it is closed; one reader at a time."""
         failures = 0
         while True:
-            self._pubsub = pubsub = cast("PubSub", cast("Any", self._client).pubsub())
+            pubsub = cast("PubSub", cast("Any", self._client).pubsub())
             try:
                 # A subscription of its own keeps the connection open when no topic is followed.
-                await cast("Any", pubsub).subscribe("log:keepalive")
-                # From here on `follow` tells by itself; what was wanted while there was no connection is told now.
-                wanted = list(self._wanted)
-                if wanted:
-                    await cast("Any", pubsub).subscribe(*wanted)
-                async for message in self._messages(pubsub, awaited={"log:keepalive", *wanted}):
+                included = {"log:keepalive", *self._wanted}
+                await cast("Any", pubsub).subscribe(*included)
+                # From here on `follow` tells the engine itself; this is what it could not tell meanwhile.
+                self._pubsub = pubsub
+                late = self._wanted.keys() - included
+                if late:
+                    await cast("Any", pubsub).subscribe(*late)
+                async for message in self._messages(pubsub, awaited=included | late):
                     failures = 0
                     yield message
             except (RedisError, OSError, TimeoutError) as error:
@@ -106,7 +109,7 @@ class RedisFeed:
     async def _tell(self, command: str, name: str) -> None:
         """Send a (un)subscription; when the connection is down, the reconnection sends all that is wanted."""
         pubsub = self._pubsub
-        if pubsub is None or not pubsub.subscribed:
+        if pubsub is None:
             return
         try:
             await getattr(pubsub, command)(name)

@@ -2,7 +2,8 @@
 
 Writing never waits: a piece of text goes into the draft's buffer, and one loop for all drafts of the process appends
 what has gathered, in one round trip, at once when it was idle and then at most every 25 ms (later when the engine is
-slow: the pause is never shorter than the last append took). While the engine is away, text gathers up to a bound;
+slow: the pause is never shorter than the last append took). What somebody waits for, the beginning of a text and its
+end, cuts the pause short. While the engine is away, text gathers up to a bound;
 `room` is where the producer waits then.
 """
 
@@ -72,8 +73,11 @@ class DraftWriter:
         """More of the draft's text."""
         self._check()
         self._body = body
+        begins = self.length == 0
         self._gather(text, body, self.length, grows=True)
         self.length += len(text)
+        if begins:
+            self._publisher.hurry()
 
     def aside(self, text: str, body: Body, at: int) -> None:
         """Text that is streamed beside the draft and no part of it; `at` counts by itself."""
@@ -83,6 +87,7 @@ class DraftWriter:
     def close(self, body: bytes) -> None:
         """The last event; the draft is forgotten."""
         self._add(Record(body, Close(self.draft, self.attempt)))
+        self._publisher.hurry()
 
     async def room(self) -> None:
         """Wait while too much is waiting to be appended."""
@@ -190,6 +195,7 @@ class Publisher:
         self._pause = pause_seconds
         self._dirty: dict[DraftWriter, None] = {}
         self._woken = asyncio.Event()
+        self._hurried = asyncio.Event()
         self.appends = 0
 
     def writer(self, topic: str, draft: str, attempt: int) -> DraftWriter:
@@ -201,6 +207,10 @@ class Publisher:
         self._dirty[writer] = None
         self._woken.set()
 
+    def hurry(self) -> None:
+        """What waits now should not wait for the end of the pause."""
+        self._hurried.set()
+
     async def run(self) -> None:
         """Append until cancelled."""
         loop = asyncio.get_running_loop()
@@ -208,6 +218,7 @@ class Publisher:
         while True:
             await self._woken.wait()
             self._woken.clear()
+            self._hurried.clear()
             writers, self._dirty = list(self._dirty), {}
             began = loop.time()
             try:
@@ -220,8 +231,17 @@ class Publisher:
                 for writer in writers:
                     self.wake(writer)
             took = loop.time() - began
-            pause = max(self._pause, took) if not failed else self._pause * 2 ** min(failed, 6)
-            await asyncio.sleep(min(pause, _LONGEST_PAUSE_SECONDS))
+            if failed:
+                await asyncio.sleep(min(self._pause * 2 ** min(failed, 6), _LONGEST_PAUSE_SECONDS))
+            else:
+                await self._gathering(min(max(self._pause, took), _LONGEST_PAUSE_SECONDS))
+
+    async def _gathering(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._hurried.wait()
+        except TimeoutError:
+            return
 
     async def _append(self, writers: list[DraftWriter]) -> None:
         batches = [(writer, writer.records()) for writer in writers if writer.waits]

@@ -77,10 +77,11 @@ class RedisQueue:
 
     async def depth(self, lane: str) -> tuple[int, int]:
         """See the port."""
-        async with translated_errors():
+        async with translated_errors(), self._client.pipeline(transaction=False) as pipe:
+            pipe.xpending(_key(lane), _GROUP)
+            pipe.xlen(_key(lane))
             try:
-                pending = await self._client.xpending(_key(lane), _GROUP)
-                length = int(await self._client.xlen(_key(lane)))
+                pending, length = await pipe.execute()
             except ResponseError:  # the lane does not exist yet
                 return (0, 0)
         claimed = int(pending["pending"])

@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from server import wiring
+from server.cli.chat import ChatFailed, Terminal
 from server.cli.doctor import examine
 from server.cli.processes import run, serve_web, serve_worker
 from server.cli.up import up as up_everything
@@ -47,6 +48,18 @@ def worker(
 ) -> None:
     """Run a worker process against the configured engines."""
     _guarded(serve_worker(_settings("worker"), ready_file))
+
+
+@app.command()
+def chat(
+    conversation: Annotated[str | None, typer.Argument(help="One to go on with; a new one without.")] = None,
+    url: Annotated[
+        str, typer.Option(envvar="CHAT_URL", help="Where the server is.")
+    ] = "http://127.0.0.1:8004",
+    token: Annotated[str | None, typer.Option(envvar="CHAT_TOKEN", help="A guest's without.")] = None,
+) -> None:
+    """Talk in the terminal: live tokens, Ctrl-C stops a reply, Ctrl-D leaves."""
+    _guarded(Terminal(url, token, conversation).run())
 
 
 @app.command()
@@ -98,7 +111,7 @@ def _guarded(work: Coroutine[Any, Any, None]) -> None:
     """Run a process; what an operator can mend is said in a sentence, without a traceback."""
     try:
         run(work)
-    except (wiring.NotConfigured, NotAReplicaSet, EmbeddedError, ChatError) as error:
+    except (wiring.NotConfigured, NotAReplicaSet, EmbeddedError, ChatError, ChatFailed) as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from None
     except OSError as error:

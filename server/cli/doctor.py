@@ -8,6 +8,7 @@ from typing import Any, cast
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from providers.errors import ProviderError
@@ -43,9 +44,9 @@ async def examine(settings: Settings) -> int:
     table = Table("", "part", "state", box=None, pad_edge=False)
     for finding in findings:
         mark = "[red]✗[/red]" if finding.mend else "[green]✓[/green]"
-        table.add_row(mark, finding.part, finding.state)
+        table.add_row(mark, finding.part, escape(finding.state))
         if finding.mend:
-            table.add_row("", "", f"[yellow]{finding.mend}[/yellow]")
+            table.add_row("", "", f"[yellow]{escape(finding.mend)}[/yellow]")
     Console().print(table)
     return 1 if any(finding.mend for finding in findings) else 0
 

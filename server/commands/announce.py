@@ -94,6 +94,7 @@ def message_created(event: events.MessageCreated) -> wire.MessageCreated:
         text=event.text,
         status="completed",
         created_at=event.at,
+        key=event.key,
     )
     return wire.MessageCreated(conversation=event.conversation, message=message)
 

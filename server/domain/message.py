@@ -41,6 +41,7 @@ class Message(BaseModel):
     status: Status
     created_at: datetime
     reply_to: MessageId | None = Field(default=None, description="The message that a reply answers.")
+    key: str | None = Field(default=None, description="Its sender's name for it.")
     provider: str | None = None
     model: str | None = None
     error: str | None = Field(default=None, description="Of a failed reply: its code.")

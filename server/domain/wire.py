@@ -32,6 +32,7 @@ class MessageBody(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     created_at: datetime
     reply_to: str | None = None
+    key: str | None = None
 
 
 class UsageBody(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@
 Several children start side by side when they are entered one after the other and waited for afterwards.
 """
 
+import asyncio
 import os
 import random
 import signal
@@ -18,7 +19,6 @@ from types import TracebackType
 from typing import Self
 
 import anyio
-from anyio.abc import TaskGroup
 
 from server.embedded.errors import ChildFailed
 from server.embedded.guarded import GuardedProcess
@@ -73,11 +73,10 @@ class Child:
         self._chance = chance
         self._failure: ChildFailed | None = None
         self._settled = anyio.Event()
-        self._ended = anyio.Event()
         self._stopping = False
         self._log_start = 0
         self._life: GuardedProcess
-        self._tasks: TaskGroup
+        self._keeper: asyncio.Task[None]
 
     @property
     def pid(self) -> int:
@@ -87,6 +86,9 @@ class Child:
     async def wait_ready(self) -> None:
         """Wait until the program has been ready once; raises `ChildFailed` when it will not be."""
         await self._settled.wait()
+        if self._keeper.done():
+            # It ends early only after a failure, or by a mistake in the probe, which is raised here.
+            self._keeper.result()
         if self._failure:
             raise self._failure
 
@@ -96,26 +98,25 @@ class Child:
         try:
             self._start()
         except OSError as error:
-            raise ChildFailed(
-                self.program.name, f"cannot be started ({error})", self.program.log, ""
-            ) from error
-        self._tasks = await anyio.create_task_group().__aenter__()
-        self._tasks.start_soon(self._keep)
+            raise ChildFailed(self.program.name, f"cannot be started ({error})", self.program.log) from error
+        # A task rather than a task group: that could not be left from another task than entered it.
+        self._keeper = asyncio.create_task(self._keep())
+        self._keeper.add_done_callback(lambda _: self._settled.set())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         """Stop the program: asked first, killed at the end of `stop_within`."""
         self._stopping = True
         with anyio.CancelScope(shield=True):
             await self._stop()
             await self._life.close()
-        self._tasks.cancel_scope.cancel()
-        if isinstance(error, anyio.get_cancelled_exc_class()):
-            return await self._tasks.__aexit__(kind, error, trace)
-        # An error of the body is not the group's business: it must not be wrapped on its way out.
-        return await self._tasks.__aexit__(None, None, None)
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+        mistake = None if self._keeper.cancelled() else self._keeper.exception()
+        if mistake and error is None:
+            raise mistake
 
     def _say(self, line: str) -> None:
         self._out(f"{self.program.name}: {line}")
@@ -125,7 +126,6 @@ class Child:
             self._log_start = log.tell()
             environment = {**os.environ, **self.program.environment}
             self._life = GuardedProcess(self.program.argv, environment, log)
-        self._ended = anyio.Event()
         self.starts += 1
 
     async def _keep(self) -> None:
@@ -145,7 +145,11 @@ class Child:
             await anyio.sleep(seconds)
             if self._stopping:
                 return
-            self._start()
+            try:
+                self._start()
+            except OSError as error:
+                # The machine is short of something: the ended life stands for one more crash.
+                self._say(f"cannot be started ({error})")
 
     async def _live(self) -> str:
         """One life of the program, to its end; returns how it ended."""
@@ -161,7 +165,6 @@ class Child:
 
             life.start_soon(become_ready)
             code = await self._life.wait()
-            self._ended.set()
             life.cancel_scope.cancel()
         return reason or _ending(code)
 
@@ -191,7 +194,7 @@ class Child:
     async def _stop(self) -> None:
         self._life.signal(self.program.stop_signal)
         with anyio.move_on_after(self.program.stop_within) as limit:
-            await self._ended.wait()
+            await self._life.wait()
         if limit.cancelled_caught:
             self._say(f"did not stop within {self.program.stop_within:.0f} s, killed")
         elif self._failure is None:

@@ -48,8 +48,9 @@ class GuardedProcess:
             self._cut_lifeline()
             self._guard.wait()
             raise
-        # A waiting thread each, outside the pool that everything else shares.
-        self._threads = CapacityLimiter(2)
+        # Threads of its own to wait in, outside the pool that everything else shares: a supervisor's,
+        # the one of a stop, and the one of `close`.
+        self._threads = CapacityLimiter(3)
 
     @property
     def pid(self) -> int:

@@ -96,7 +96,7 @@ def serve(port: int) -> None:
 
     params.n_predict = MAX_TOKENS
     params.use_jinja = True
-    # As the authors of the model advise; the penalty keeps so small a model out of loops.
+    # As the authors of the model advise; the penalty keeps so small a one out of loops.
     params.sampling.temp = 0.2
     params.sampling.top_p = 0.9
     params.sampling.penalty_repeat = 1.1
@@ -104,10 +104,12 @@ def serve(port: int) -> None:
     # A request that waits for a slot holds a thread: there must be one left to say "healthy".
     params.n_threads_http = _CONNECTIONS
     params.ui = False
+    # Its figures may be seen by whoever is on this machine, the prompts that are being worked on may not.
+    params.endpoint_metrics = True
     params.endpoint_slots = False
     params.offline = True
     # No page of another site may talk to it through the user's browser.
-    params.cors_origins = "null"
+    params.cors_origins = f"http://{LOOPBACK}"
     params.cors_credentials = False
     params.verbosity = 2
 

@@ -1,20 +1,20 @@
-"""From an event to the documents that follow from it: the one place that changes them.
+"""From events to the documents that follow from them: the one place that says so, without any I/O.
 
-Runs inside the transaction that appends the event. Applied in order to empty collections, the stored events make the
-same documents again.
+Applied in order to empty collections, the stored events make the same documents again.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo import InsertOne, UpdateOne
 
 from server.domain import events
-from server.domain.errors import StaleAttempt
 from server.domain.message import Status
-from server.storage.documents import ConversationDocument, MessageDocument, ReplyDocument
+from server.storage.documents import ConversationDocument, MessageDocument, ReplyDocument, StoredDocument
 
-Session = AsyncClientSession
+Write = InsertOne[dict[str, Any]] | UpdateOne
+
 _STATUS: dict[type[events.ReplyEnded], Status] = {
     events.ReplyCompleted: "completed",
     events.ReplyFailed: "failed",
@@ -22,13 +22,32 @@ _STATUS: dict[type[events.ReplyEnded], Status] = {
 }
 
 
-async def apply(event: events.Event, session: Session) -> None:
-    """Change the documents. Errors: `StaleAttempt` for a reply that is in newer hands, or has ended."""
-    handler = _HANDLERS[type(event)]
-    await handler(event, session)
+@dataclass(slots=True)
+class Effects:
+    """What some events of one conversation change, so that each collection is written once."""
+
+    conversation: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Fields of the conversation's own document; all of them for one that is new."""
+    messages: list[Write] = field(default_factory=list[Write])
+    replies: list[Write] = field(default_factory=list[Write])
+    fences: int = 0
+    """How many updates among `replies` must find the reply in the hands of their attempt, and not ended."""
 
 
-async def _conversation_created(event: events.ConversationCreated, session: Session) -> None:
+def effects(happened: Sequence[events.Event]) -> Effects:
+    """What follows from the events, in their order."""
+    all_of_them = Effects()
+    for event in happened:
+        _HANDLERS[type(event)](event, all_of_them)
+    return all_of_them
+
+
+def stored(document: StoredDocument) -> dict[str, Any]:
+    """A document as MongoDB gets it."""
+    return document.model_dump(by_alias=True, exclude={"revision_id"})
+
+
+def _conversation_created(event: events.ConversationCreated, to: Effects) -> None:
     document = ConversationDocument(
         id=event.conversation,
         owner=event.owner,
@@ -39,19 +58,18 @@ async def _conversation_created(event: events.ConversationCreated, session: Sess
         created_at=event.at,
         updated_at=event.at,
     )
-    await document.insert(session=session)
+    to.conversation |= stored(document)
 
 
-async def _conversation_changed(event: events.ConversationChanged, session: Session) -> None:
-    said = event.model_dump(include={"title", "character", "members", "settings"})
-    await _set_conversation(event.conversation, said, session)
+def _conversation_changed(event: events.ConversationChanged, to: Effects) -> None:
+    to.conversation |= event.model_dump(include={"title", "character", "members", "settings"})
 
 
-async def _conversation_deleted(event: events.ConversationDeleted, session: Session) -> None:
-    await _set_conversation(event.conversation, {"deleted": True}, session)
+def _conversation_deleted(event: events.ConversationDeleted, to: Effects) -> None:
+    to.conversation["deleted"] = True
 
 
-async def _message_created(event: events.MessageCreated, session: Session) -> None:
+def _message_created(event: events.MessageCreated, to: Effects) -> None:
     message = MessageDocument(
         id=event.message,
         conversation=event.conversation,
@@ -63,11 +81,11 @@ async def _message_created(event: events.MessageCreated, session: Session) -> No
         created_at=event.at,
         key=event.key,
     )
-    await message.insert(session=session)
-    await _set_conversation(event.conversation, {"updated_at": event.at, "last_seq": event.seq}, session)
+    to.messages.append(InsertOne(stored(message)))
+    to.conversation |= {"updated_at": event.at, "last_seq": event.seq}
 
 
-async def _reply_requested(event: events.ReplyRequested, session: Session) -> None:
+def _reply_requested(event: events.ReplyRequested, to: Effects) -> None:
     message = MessageDocument(
         id=event.reply,
         conversation=event.conversation,
@@ -88,19 +106,19 @@ async def _reply_requested(event: events.ReplyRequested, session: Session) -> No
         settings=event.settings,
         created_at=event.at,
     )
-    await message.insert(session=session)
-    await reply.insert(session=session)
-    await _set_conversation(event.conversation, {"last_seq": event.seq}, session)
+    to.messages.append(InsertOne(stored(message)))
+    to.replies.append(InsertOne(stored(reply)))
+    to.conversation["last_seq"] = event.seq
 
 
-async def _reply_started(event: events.ReplyStarted, session: Session) -> None:
+def _reply_started(event: events.ReplyStarted, to: Effects) -> None:
     started = {"status": "running", "provider": event.provider, "model": event.model}
     work = {**started, "attempt": event.attempt, "worker": event.worker, "started_at": event.at}
-    await _set_reply(event.reply, event.attempt - 1, work, session)
-    await _set_message(event.reply, started, session)
+    _set_reply(event.reply, event.attempt - 1, work, to)
+    _set_message(event.reply, started, to)
 
 
-async def _reply_ended(event: events.ReplyEnded, session: Session) -> None:
+def _reply_ended(event: events.ReplyEnded, to: Effects) -> None:
     status = _STATUS[type(event)]
     code = event.code if isinstance(event, events.ReplyFailed) else None
     cost = event.cost if isinstance(event, events.ReplyCompleted) else None
@@ -115,31 +133,23 @@ async def _reply_ended(event: events.ReplyEnded, session: Session) -> None:
         "cost": cost,
         "error": trouble,
     }
-    await _set_reply(event.reply, event.attempt, work, session)
-    await _set_message(event.reply, {"status": status, "text": event.text, "error": code}, session)
-    await _set_conversation(event.conversation, {"updated_at": event.at}, session)
+    _set_reply(event.reply, event.attempt, work, to)
+    _set_message(event.reply, {"status": status, "text": event.text, "error": code}, to)
+    to.conversation["updated_at"] = event.at
 
 
-async def _set_conversation(conversation: str, said: dict[str, Any], session: Session) -> None:
-    collection = ConversationDocument.collection()
-    await collection.update_one({"_id": conversation}, {"$set": said}, session=session)
+def _set_message(message: str, said: dict[str, Any], to: Effects) -> None:
+    to.messages.append(UpdateOne({"_id": message}, {"$set": said}))
 
 
-async def _set_message(message: str, said: dict[str, Any], session: Session) -> None:
-    collection = MessageDocument.collection()
-    await collection.update_one({"_id": message}, {"$set": said}, session=session)
-
-
-async def _set_reply(reply: str, attempt: int, said: dict[str, Any], session: Session) -> None:
+def _set_reply(reply: str, attempt: int, said: dict[str, Any], to: Effects) -> None:
     """The fence: the reply must be in the hands of `attempt`, and not have ended."""
-    collection = ReplyDocument.collection()
     held = {"_id": reply, "attempt": attempt, "status": {"$in": ["queued", "running"]}}
-    result = await collection.update_one(held, {"$set": said}, session=session)
-    if result.matched_count == 0:
-        raise StaleAttempt(f"attempt {attempt} at {reply} is over")
+    to.replies.append(UpdateOne(held, {"$set": said}))
+    to.fences += 1
 
 
-_HANDLERS: dict[type[Any], Callable[[Any, Session], Awaitable[None]]] = {
+_HANDLERS: dict[type[Any], Callable[[Any, Effects], None]] = {
     events.ConversationCreated: _conversation_created,
     events.ConversationChanged: _conversation_changed,
     events.ConversationDeleted: _conversation_deleted,

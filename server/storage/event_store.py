@@ -11,13 +11,16 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from server.domain.errors import StaleAttempt
 from server.domain.events import ConversationCreated, Event
 from server.domain.ids import new_id
-from server.storage.apply import apply
+from server.storage.apply import Effects, effects, stored
 from server.storage.database import TRANSACTION, Client, reachable
-from server.storage.documents import ConversationDocument, EventDocument
+from server.storage.documents import ConversationDocument, EventDocument, MessageDocument, ReplyDocument
+
+_DUPLICATE_KEY = 11000
 
 _event: TypeAdapter[Event] = TypeAdapter(Event)
 
@@ -60,35 +63,29 @@ class EventStore:
         """
         stream = events[0].conversation
         meta = {"actor": actor, "correlation": correlation}
+        changes = effects(events)
 
         async def run(session: AsyncClientSession) -> int:
-            following = events
             if isinstance(events[0], ConversationCreated):
-                await apply(events[0], session)  # makes the stream that the versions are taken from
-                following = events[1:]
-            version = await _advance(stream, len(events), expected, session)
-            documents = [
-                EventDocument(
-                    id=new_id("evt"),
-                    stream=stream,
-                    version=version - len(events) + place,
-                    type=event.type,
-                    data=event.model_dump(mode="json"),
-                    meta=meta,
-                )
-                for place, event in enumerate(events, start=1)
-            ]
-            await EventDocument.insert_many(documents, session=session)
-            for event in following:
-                await apply(event, session)
+                version = len(events)
+                document = changes.conversation | {"version": version}
+                await ConversationDocument.collection().insert_one(document, session=session)
+            else:
+                version = await _advance(stream, len(events), expected, changes.conversation, session)
+            first = version - len(events) + 1
+            documents = [_document(event, first + place, meta) for place, event in enumerate(events)]
+            await EventDocument.collection().insert_many(documents, session=session)
+            await _write(changes, session)
             return version
 
         async with reachable():
             try:
                 async with self._client.start_session() as session:
                     return await session.with_transaction(run, **TRANSACTION)
-            except DuplicateKeyError as error:
-                pattern: dict[str, Any] = (error.details or {}).get("keyPattern", {})
+            except (DuplicateKeyError, BulkWriteError) as error:
+                pattern = _duplicate(error)
+                if pattern is None:
+                    raise
                 raise (Duplicate if "key" in pattern else Stale) from error
 
     async def replay(self, stream: str) -> AsyncIterator[Stored]:
@@ -98,14 +95,52 @@ class EventStore:
                 yield Stored(document.version, _event.validate_python(document.data), document.meta)
 
 
-async def _advance(stream: str, count: int, expected: int | None, session: AsyncClientSession) -> int:
-    """Take the next versions of a stream; returns the last of them."""
+async def _advance(
+    stream: str, count: int, expected: int | None, said: dict[str, Any], session: AsyncClientSession
+) -> int:
+    """Take the next versions of a stream, and change its own document; returns the last of the versions."""
     wanted: dict[str, Any] = {"_id": stream}
     if expected is not None:
         wanted["version"] = expected
+    change: dict[str, Any] = {"$inc": {"version": count}}
+    if said:
+        change["$set"] = said
     found = await ConversationDocument.collection().find_one_and_update(
-        wanted, {"$inc": {"version": count}}, projection={"version": 1}, return_document=True, session=session
+        wanted, change, projection={"version": 1}, return_document=True, session=session
     )
     if found is None:
         raise Stale
     return int(found["version"])
+
+
+async def _write(changes: Effects, session: AsyncClientSession) -> None:
+    """Messages and replies, a round trip for each. Errors: `StaleAttempt`."""
+    if changes.replies:
+        result = await ReplyDocument.collection().bulk_write(changes.replies, session=session)
+        if result.matched_count < changes.fences:
+            raise StaleAttempt("the reply is in newer hands, or has ended")
+    if changes.messages:
+        await MessageDocument.collection().bulk_write(changes.messages, session=session)
+
+
+def _document(event: Event, version: int, meta: dict[str, Any]) -> dict[str, Any]:
+    document = EventDocument(
+        id=new_id("evt"),
+        stream=event.conversation,
+        version=version,
+        type=event.type,
+        data=event.model_dump(mode="json"),
+        meta=meta,
+    )
+    return stored(document)
+
+
+def _duplicate(error: DuplicateKeyError | BulkWriteError) -> dict[str, Any] | None:
+    """The unique index that was violated; None for another failure of a bulk write."""
+    details: dict[str, Any] = dict(error.details or {})
+    if isinstance(error, BulkWriteError):
+        failed: list[dict[str, Any]] = details.get("writeErrors", [])
+        if not failed or failed[0].get("code") != _DUPLICATE_KEY:
+            return None
+        details = failed[0]
+    return details.get("keyPattern", {})

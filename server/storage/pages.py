@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +15,10 @@ D = TypeVar("D", bound=StoredDocument)
 
 MAX_LIMIT = 200
 
+_EPOCH = datetime.fromtimestamp(0, tz=UTC)
+_DIGITS = 14
+"""Enough for the milliseconds of 3,000 years, which a `datetime` can hold."""
+
 
 class Page(BaseModel, Generic[T]):
     """A part of a list. To read on, give `next` as `after`, or `previous` as `before`; null means the end."""
@@ -24,6 +28,11 @@ class Page(BaseModel, Generic[T]):
     items: list[T]
     next: str | None
     previous: str | None
+
+
+def is_number(text: str) -> bool:
+    """Whether a client wrote a number, in our digits and of a sane length: `str.isdigit` also takes `²`."""
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +69,13 @@ class Order:
     def beyond(self, cursor: str, *, greater: bool, name: str) -> dict[str, Any]:
         """What lies on one side of a cursor. Errors: `Invalid`, which names the parameter."""
         number, _, identity = cursor.partition(".")
-        try:
-            value = self._value(number)
-        except (ValueError, OverflowError) as error:
-            raise Invalid("invalid", "This is no cursor of this list.", field=name) from error
+        if not is_number(number):
+            raise Invalid("invalid", "This is no cursor of this list.", field=name)
+        value: Any = int(number)
+        if self.field.endswith("_at"):
+            value = _EPOCH + timedelta(milliseconds=value)
         side = "$gt" if greater else "$lt"
         return {"$or": [{self.field: {side: value}}, {self.field: value, "_id": {side: identity}}]}
-
-    def _value(self, number: str) -> Any:
-        if not number.isdecimal() or len(number) > 15:
-            raise ValueError(number)
-        if self.field.endswith("_at"):
-            return datetime.fromtimestamp(int(number) / 1000, tz=UTC)
-        return int(number)
 
 
 async def page(

@@ -162,86 +162,73 @@ class Api:
 
 def operations(api: Api) -> list[Operation]:
     """All routes, in the order of the documentation."""
-    character, conversation, reply = "/v1/characters", "/v1/conversations", "/v1/replies"
-    one_character, one_conversation, one_reply = (f"{p}/{{id}}" for p in (character, conversation, reply))
-    messages = f"{one_conversation}/messages"
-    who, persona, talk, answer = "Session", "Characters", "Conversations", "Replies"
+    return [*_session(api), *_characters(api), *_conversations(api), *_replies(api)]
+
+
+def _session(api: Api) -> list[Operation]:
+    tag = "Session"
     return [
         Operation(
             "POST",
             "/v1/session",
             "Become a guest",
             api.begin_session,
-            who,
+            tag,
             NewSession,
             GuestSession,
             201,
             True,
         ),
-        Operation("GET", "/v1/me", "Whose token it is", api.me, who, None, Me),
-        Operation("GET", "/v1/models", "What can be asked now", api.models, who, None, Page[Model]),
+        Operation("GET", "/v1/me", "Whose token it is", api.me, tag, None, Me),
+        Operation("GET", "/v1/models", "What can be asked now", api.models, tag, None, Page[Model]),
+    ]
+
+
+def _characters(api: Api) -> list[Operation]:
+    tag, every, one = "Characters", "/v1/characters", "/v1/characters/{id}"
+    return [
         Operation(
-            "GET",
-            character,
-            "Your characters",
-            api.list_characters,
-            persona,
-            None,
-            Page[Character],
-            paged=True,
+            "GET", every, "Your characters", api.list_characters, tag, None, Page[Character], paged=True
         ),
+        Operation("POST", every, "Make a character", api.create_character, tag, NewCharacter, Character, 201),
+        Operation("GET", one, "One character", api.character, tag, None, Character),
+        Operation("PATCH", one, "Change it", api.change_character, tag, CharacterChange, Character),
+        Operation("DELETE", one, "Forget it", api.delete_character, tag, status=204),
+    ]
+
+
+def _conversations(api: Api) -> list[Operation]:
+    tag, every, one = "Conversations", "/v1/conversations", "/v1/conversations/{id}"
+    listing, page = (
+        "Your conversations, the latest first",
+        "A page, in conversation order; the newest without a cursor",
+    )
+    conversations, messages = Page[Conversation], Page[Message]
+    return [
+        Operation("GET", every, listing, api.list_conversations, tag, None, conversations, paged=True),
         Operation(
-            "POST", character, "Make a character", api.create_character, persona, NewCharacter, Character, 201
+            "POST", every, "Begin one", api.create_conversation, tag, NewConversation, Conversation, 201
         ),
-        Operation("GET", one_character, "One character", api.character, persona, None, Character),
-        Operation(
-            "PATCH", one_character, "Change it", api.change_character, persona, CharacterChange, Character
-        ),
-        Operation("DELETE", one_character, "Forget it", api.delete_character, persona, status=204),
-        Operation(
-            "GET",
-            conversation,
-            "Your conversations, the latest first",
-            api.list_conversations,
-            talk,
-            None,
-            Page[Conversation],
-            paged=True,
-        ),
+        Operation("GET", one, "One conversation", api.conversation, tag, None, Conversation),
+        Operation("PATCH", one, "Change it", api.change_conversation, tag, ConversationChange, Conversation),
+        Operation("DELETE", one, "Delete it", api.delete_conversation, tag, status=204),
+        Operation("GET", f"{one}/messages", page, api.list_messages, tag, None, messages, paged=True),
         Operation(
             "POST",
-            conversation,
-            "Begin one",
-            api.create_conversation,
-            talk,
-            NewConversation,
-            Conversation,
-            201,
+            f"{one}/messages",
+            "Say something; stored when it answers",
+            api.send,
+            tag,
+            NewMessage,
+            Sent,
+            202,
         ),
-        Operation("GET", one_conversation, "One conversation", api.conversation, talk, None, Conversation),
-        Operation(
-            "PATCH",
-            one_conversation,
-            "Rename or change it",
-            api.change_conversation,
-            talk,
-            ConversationChange,
-            Conversation,
-        ),
-        Operation("DELETE", one_conversation, "Delete it", api.delete_conversation, talk, status=204),
-        Operation(
-            "GET",
-            messages,
-            "A page, in conversation order; the newest without a cursor",
-            api.list_messages,
-            talk,
-            None,
-            Page[Message],
-            paged=True,
-        ),
-        Operation(
-            "POST", messages, "Say something; stored when it answers", api.send, talk, NewMessage, Sent, 202
-        ),
-        Operation("GET", one_reply, "One reply", api.reply, answer, None, Reply),
-        Operation("POST", f"{one_reply}/cancel", "Stop it", api.cancel, answer, None, Reply, 202),
+    ]
+
+
+def _replies(api: Api) -> list[Operation]:
+    tag, one = "Replies", "/v1/replies/{id}"
+    return [
+        Operation("GET", one, "One reply", api.reply, tag, None, Reply),
+        Operation("POST", f"{one}/cancel", "Stop it", api.cancel, tag, None, Reply, 202),
     ]

@@ -1,5 +1,6 @@
 """The ASGI application: routes to handlers, and the documents about them. No middleware: each endpoint is complete."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.web.api import Api, operations
 from server.web.asyncapi import asyncapi
@@ -17,7 +18,7 @@ from server.web.auth import Tokens, bearer
 from server.web.chat_socket import ChatSocket
 from server.web.event_stream import EventStream
 from server.web.openapi import openapi
-from server.web.operations import Endpoint, Operation
+from server.web.operations import Endpoint, Operation, check_parameters
 from server.web.page import Page
 from server.web.problems import HttpProblem, response_of
 from server.web.readiness import Canary
@@ -46,12 +47,12 @@ def application(parts: Parts) -> Starlette:
     }
     routes: list[Route | Mount | WebSocketRoute] = [
         WebSocketRoute("/ws", parts.socket),
-        Route("/v1/conversations/{id}/events", _Listening(parts)),
+        Route("/v1/conversations/{id}/events", _Methods({"GET": _Listening(parts)})),
         *(_by_method(path, listed, parts.tokens) for path in dict.fromkeys(op.path for op in listed)),
-        Route("/healthz", _fixed(b'{"status":"alive"}')),
+        Route("/healthz", _fixed({"status": "alive"})),
         Route("/readyz", partial(_ready, parts.canary)),
         Route("/metrics", partial(_metrics, parts.metrics)),
-        *(Route(path, _fixed(msgspec.json.encode(document))) for path, document in documents.items()),
+        *(Route(path, _fixed(document)) for path, document in documents.items()),
         Route("/docs", parts.page.docs),
         Route("/", parts.page.index),
         Mount("/static", parts.page.files),
@@ -62,7 +63,7 @@ def application(parts: Parts) -> Starlette:
 class _Methods:
     """One path, an endpoint for each method."""
 
-    def __init__(self, endpoints: dict[str, Endpoint]) -> None:
+    def __init__(self, endpoints: Mapping[str, ASGIApp]) -> None:
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,6 +85,7 @@ class _Listening:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             user = await self._parts.tokens.check(bearer(scope["headers"]))
+            check_parameters(Request(scope), ())
             await self._parts.events.serve(user.id, scope["path_params"]["id"], scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the boundary of a request: `response_of` knows every error
             await response_of(error)(scope, receive, send)
@@ -94,8 +96,10 @@ def _by_method(path: str, listed: list[Operation], tokens: Tokens) -> Route:
     return Route(path, _Methods(endpoints))
 
 
-def _fixed(content: bytes) -> Response:
-    return Response(content, media_type="application/json", headers={"Cache-Control": "no-cache"})
+def _fixed(document: Mapping[str, object]) -> ASGIApp:
+    content, headers = msgspec.json.encode(document), {"Cache-Control": "no-cache"}
+    response = Response(content, media_type="application/json", headers=headers)
+    return _Methods({"GET": response, "HEAD": response})
 
 
 def _problem(status: int, code: str, detail: str) -> Response:
@@ -118,7 +122,9 @@ async def _missing(request: Request, error: Exception) -> Response:
 
 
 async def _wrong_method(request: Request, error: Exception) -> Response:
-    return _problem(405, "method_not_allowed", f"{request.method} is not served here.")
+    response = _problem(405, "method_not_allowed", f"{request.method} is not served here.")
+    response.headers.update(getattr(error, "headers", None) or {})  # Starlette's `Allow`
+    return response
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -9,6 +9,8 @@ from realtime.connection import Connection, SocketClosed
 from realtime.hub import Hub
 from realtime.log.contract import Position
 from server.domain.errors import Invalid
+from server.queries.access import Queries
+from server.storage.pages import is_number
 from server.web.chat import Chat, Visit
 
 _COMMENT_SECONDS = 15.0
@@ -91,15 +93,16 @@ class EventStreamSocket:
 class EventStream:
     """Serves one conversation's events to one listener."""
 
-    def __init__(self, chat: Chat, hub: Hub) -> None:
+    def __init__(self, chat: Chat, queries: Queries, hub: Hub) -> None:
         self._chat = chat
+        self._queries = queries
         self._hub = hub
         self.connections: set[Connection] = set()
 
     async def serve(self, user: str, conversation: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Until the listener leaves. Errors before the first byte: what `admit` raises, `Invalid`."""
+        """Until the listener leaves. Errors, before the first byte: those of `Queries`, `Invalid`."""
         after = _last_event(scope)
-        await self._chat.admit(user, conversation)
+        await self._queries.conversation(user, conversation)
         socket = EventStreamSocket(receive, send)
         await socket.begin()
         connection = Connection(socket, self._hub, Visit(self._chat, None), self._chat.limits)
@@ -114,7 +117,7 @@ def _last_event(scope: Scope) -> Position | None:
     for name, value in scope["headers"]:
         if name == b"last-event-id" and value:
             epoch, _, offset = value.decode("latin-1").rpartition(":")
-            if not epoch or not offset.isdecimal() or len(offset) > 15:
+            if not epoch or not is_number(offset):
                 raise Invalid("invalid", "Last-Event-ID is epoch:offset.", field="Last-Event-ID")
             return Position(epoch, int(offset))
     return None

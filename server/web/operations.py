@@ -3,7 +3,7 @@
 The router, the checks of requests and the OpenAPI document are all made from the same list.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from server.domain.errors import Invalid
-from server.storage.pages import Cut
+from server.storage.pages import Cut, is_number
 from server.web.auth import Tokens, User, bearer
 from server.web.problems import HttpProblem, response_of
 
@@ -32,7 +32,7 @@ class Call:
     def cut(self) -> Cut:
         """The part of a list that is asked for. Errors: `Invalid`."""
         limit = self.query.get("limit", "50")
-        if not limit.isdigit() or len(limit) > 6:
+        if not is_number(limit):
             raise Invalid("invalid", "limit is a number.", field="limit")
         return Cut(self.query.get("before") or None, self.query.get("after") or None, int(limit))
 
@@ -82,10 +82,7 @@ class Endpoint:
     async def _respond(self, request: Request) -> Response:
         operation = self._operation
         user = _NOBODY if operation.public else await self._tokens.check(bearer(request.headers.raw))
-        unknown = set(request.query_params) - set(operation.parameters)
-        if unknown:
-            name = min(unknown)
-            raise Invalid("invalid", f"There is no parameter {name!r}.", field=name)
+        check_parameters(request, operation.parameters)
         body = await _body(request, operation.body) if operation.body is not None else None
         call = Call(user, dict(request.path_params), dict(request.query_params), body)
         answer = await operation.handle(call)
@@ -93,6 +90,14 @@ class Endpoint:
             return Response(status_code=204)
         headers = {"Cache-Control": "no-store"}
         return Response(answer.model_dump_json(), operation.status, headers, media_type="application/json")
+
+
+def check_parameters(request: Request, known: Collection[str]) -> None:
+    """Errors: `Invalid`, because a misspelt parameter would otherwise be ignored."""
+    unknown = set(request.query_params) - set(known)
+    if unknown:
+        name = min(unknown)
+        raise Invalid("invalid", f"There is no parameter {name!r}.", field=name)
 
 
 async def _body(request: Request, kind: type[BaseModel]) -> BaseModel:

@@ -30,7 +30,7 @@ def content_security_policy(html: str) -> str:
         digest = base64.b64encode(hashlib.sha256(found.group(1).encode()).digest()).decode()
         script += f" 'sha256-{digest}'"
     return (
-        f"default-src 'none'; script-src {script}; style-src 'self'; img-src 'self' data: https:; font-src 'self'; "
+        f"default-src 'none'; script-src {script}; style-src 'self'; img-src 'self' data:; font-src 'self'; "
         "connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 

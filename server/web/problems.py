@@ -152,7 +152,7 @@ def first_fault(error: ValidationError, skip: int = 0) -> tuple[str | None, str]
 def _frame_id(raw: str) -> str | None:
     try:
         found: Any = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):  # the last for what is nested too deeply
         return None
     if not isinstance(found, dict):
         return None

@@ -5,7 +5,7 @@ uvicorn's sans-I/O protocol offers it when it is this subclass (`ws=ReadyFrames`
 the same for every client.
 """
 
-from typing import Protocol
+from asyncio import Transport
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
@@ -13,40 +13,55 @@ from websockets.http11 import Request
 EXTENSION = "tertulia.ready_frames"
 
 
-class FrameWriter(Protocol):
-    """What the extension offers."""
+class FrameWriter:
+    """What the extension offers. Small, because every frame to every client passes through one of these."""
+
+    __slots__ = ("_transport", "takes")
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.takes = False
+        """The handshake is done, and the client keeps up."""
 
     def write(self, frame: bytes) -> bool:
-        """Write a whole frame now; False when the client does not keep up, or is gone, or has not been accepted."""
-        ...
+        """Write a whole frame now; False when the client does not keep up, or is gone, or has not been accepted.
+
+        Not to be called once the application has sent its `websocket.close`.
+        """
+        if self.takes and not self._transport.is_closing():
+            self._transport.write(frame)
+            return True
+        return False
 
     def abort(self) -> None:
         """Drop the connection without a goodbye."""
-        ...
+        self._transport.abort()
 
 
 class ReadyFrames(WebSocketsSansIOProtocol):
-    """The protocol that offers itself as the extension."""
+    """The protocol that offers a writer as the extension."""
+
+    _writer: FrameWriter
 
     def handle_connect(self, event: Request) -> None:
         """As the parent does; its task has not begun to run when it returns."""
+        self._writer = FrameWriter(self.transport)
         super().handle_connect(event)
         if hasattr(self, "scope"):
             extensions = self.scope.get("extensions") or {}
-            self.scope["extensions"] = {**extensions, EXTENSION: {"writer": self}}
+            self.scope["extensions"] = {**extensions, EXTENSION: {"writer": self._writer}}
 
-    def write(self, frame: bytes) -> bool:
-        """See `FrameWriter`."""
-        if (
-            not self.writable.is_set()
-            or self.close_sent
-            or self.transport.is_closing()
-            or not self.handshake_complete
-        ):
-            return False
-        self.transport.write(frame)
-        return True
+    def start_keepalive(self) -> None:
+        """As the parent does, which begins with it at the end of the handshake."""
+        super().start_keepalive()
+        self._writer.takes = True
 
-    def abort(self) -> None:
-        """See `FrameWriter`."""
-        self.transport.abort()
+    def pause_writing(self) -> None:
+        """As the parent does."""
+        super().pause_writing()
+        self._writer.takes = False
+
+    def resume_writing(self) -> None:
+        """As the parent does."""
+        super().resume_writing()
+        self._writer.takes = self.handshake_complete

@@ -17,7 +17,7 @@ import structlog
 
 from providers.config import ProviderConfig
 from providers.contract import Provider
-from providers.errors import ProviderError
+from providers.errors import ProviderError, UnknownModel
 from providers.registry import Registry
 from realtime.errors import StaleWriter
 from realtime.log.writer import DraftWriter, Publisher
@@ -38,6 +38,7 @@ _TELL_SECONDS = 10.0
 _SAVE_SECONDS = 300.0
 _SAVE_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 _DEFAULT_WINDOW = 8192
+_NO_MODEL = "unknown"
 
 
 class ReplyJob:
@@ -84,7 +85,7 @@ class ReplyJob:
 
     async def _make(self, reply: Reply, stop: asyncio.Event) -> None:
         name = reply.settings.provider or self._default_provider
-        model = reply.settings.model or self._registry.config(name).default_model or "default"
+        model = await self._model(reply, name)
         started, writer = await self._claim(reply, name, model)
         generation = Generation(reply, writer, self._clock, started)
         ended = await self._outcome(reply, name, model, writer, generation, stop)
@@ -118,6 +119,17 @@ class ReplyJob:
             return ReplyCancelled(**common)
         return ReplyCompleted(**common, cost=None, finish=generation.finish or "stop")
 
+    async def _model(self, reply: Reply, provider: str) -> str:
+        """What was chosen, else what the provider is configured with, else what it offers first.
+
+        What goes wrong here goes wrong again in `_generate`, where it becomes the reply's end.
+        """
+        try:
+            chosen = reply.settings.model or self._registry.config(provider).default_model
+            return chosen or await _first_model(self._registry.get(provider))
+        except ProviderError:
+            return _NO_MODEL
+
     async def _claim(self, reply: Reply, provider: str, model: str) -> tuple[datetime, DraftWriter]:
         attempt = reply.attempt + 1
         started = ReplyStarted(
@@ -145,7 +157,7 @@ class ReplyJob:
         self, reply: Reply, name: str, model: str, writer: DraftWriter, generation: Generation
     ) -> None:
         provider, config = self._registry.get(name), self._registry.config(name)
-        if model == "default":
+        if model == _NO_MODEL:
             model = await _first_model(provider)
         self._progress(reply, writer, "context")
         window = _window(reply, config)
@@ -201,5 +213,5 @@ async def _first_model(provider: Provider) -> str:
     """For a provider that is configured without a model: whatever it has loaded."""
     models = await provider.models()
     if not models:
-        raise Unavailable("A model")
+        raise UnknownModel(f"{provider.name} offers no model now.")
     return models[0]

@@ -10,6 +10,7 @@ from server.commands.announce import Announcer
 from server.domain.errors import Unavailable
 from server.domain.events import MessageCreated, ReplyRequested
 from server.domain.reply import Reply
+from server.storage.event_store import EventStore
 from server.storage.reads import Reads
 from server.storage.writes import Writes
 
@@ -25,8 +26,14 @@ class Sweeper:
     """Any number may run: who marks a reply first mends it."""
 
     def __init__(
-        self, reads: Reads, writes: Writes, announcer: Announcer, clock: Callable[[], datetime]
+        self,
+        store: EventStore,
+        reads: Reads,
+        writes: Writes,
+        announcer: Announcer,
+        clock: Callable[[], datetime],
     ) -> None:
+        self._store = store
         self._reads = reads
         self._writes = writes
         self._announcer = announcer
@@ -52,25 +59,14 @@ class Sweeper:
         return mended
 
     async def _mend(self, reply: Reply, now: datetime) -> None:
+        """Announce the message and its reply again, from the stored facts; to clients that is idempotent."""
         _log.warning("accepted, never queued: mending", reply=reply.id)
-        message = await self._reads.message(reply.message)
-        answer = await self._reads.message(reply.id)
-        created = MessageCreated(
-            conversation=reply.conversation,
-            at=message.created_at,
-            message=message.id,
-            seq=message.seq,
-            role=message.role,
-            user=message.user,
-            text=message.text,
-        )
-        requested = ReplyRequested(
-            conversation=reply.conversation,
-            at=reply.created_at,
-            reply=reply.id,
-            message=reply.message,
-            seq=answer.seq,
-            user=reply.user,
-            settings=reply.settings,
-        )
-        await self._announcer.sent(created, requested, now)
+        created: MessageCreated | None = None
+        async for stored in self._store.replay(reply.conversation):
+            match stored.event:
+                case MessageCreated() as event if event.message == reply.message:
+                    created = event
+                case ReplyRequested() as event if event.reply == reply.id:
+                    await self._announcer.sent(created, event, now)
+                case _:
+                    pass

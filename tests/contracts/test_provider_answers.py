@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from providers.contract import Finish, ReasoningDelta, TextDelta, UsageReport
-from tests.support.model import running_model
+from server.embedded.model import ALIAS
 from tests.support.model_doubles import LLMockDouble, ScriptedDouble
 from tests.support.providers import asking, opened, receive
 from tests.support.scripted_server import ScriptedServer
@@ -26,11 +26,10 @@ class House:
     base_url: str
 
 
-@pytest.fixture(scope="session")
-def model() -> Iterator[str]:
-    """The real model, started once."""
-    with running_model() as url:
-        yield url
+@pytest.fixture
+def model(model_url: str) -> str:
+    """The address of the real model, under which each protocol has its path."""
+    return model_url.removesuffix("/v1")
 
 
 @pytest.fixture(params=WIRES, ids=lambda wire: wire.kind)
@@ -104,8 +103,8 @@ async def test_stopping_frees_the_model(model: str, wire: Wire) -> None:
         async with httpx2.AsyncClient(base_url=model) as client:
 
             async def idle() -> bool:
-                slots = (await client.get("/slots")).json()
-                return not any(slot["is_processing"] for slot in slots)
+                metrics = (await client.get("/metrics")).text
+                return "llamacpp:requests_processing 0" in metrics.splitlines()
 
             await wait_until(idle)
 
@@ -120,7 +119,7 @@ async def test_models_are_named(request: pytest.FixtureRequest, wire: Wire, serv
     async with opened(wire, base_url) as provider:
         models = await provider.models()
     assert models
-    assert served_by == "llmock" or models == ["smollm2"]
+    assert served_by == "llmock" or models == [ALIAS]
 
 
 async def test_the_prompt_arrives_as_the_protocol_wants_it(wire: Wire) -> None:

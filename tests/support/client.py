@@ -30,17 +30,19 @@ class Http:
         self.client.headers["Authorization"] = f"Bearer {self.token}"
         return self
 
+    async def ask(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
+        """Any request: check the status, decode."""
+        response = await self.client.request(method, path, json=body)
+        assert response.status_code == status, f"{response.status_code} {response.text}"
+        return response.json() if response.content else None
+
     async def post(self, path: str, body: Any = None, status: int = 200) -> Any:
         """POST, check the status, decode."""
-        response = await self.client.post(path, json=body)
-        assert response.status_code == status, f"{response.status_code} {response.text}"
-        return response.json()
+        return await self.ask("POST", path, body, status)
 
     async def get(self, path: str, status: int = 200) -> Any:
         """GET, check the status, decode."""
-        response = await self.client.get(path)
-        assert response.status_code == status, f"{response.status_code} {response.text}"
-        return response.json()
+        return await self.ask("GET", path, None, status)
 
     async def conversation(self, **said: Any) -> str:
         """Begin a conversation; its id."""
@@ -131,6 +133,8 @@ class Chat:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.reader = Reader()
+        self.heard: list[dict[str, Any]] = []
+        """Every frame that came."""
         self._ids = itertools.count(1)
         self._answers: dict[str, dict[str, Any]] = {}
 
@@ -146,6 +150,7 @@ class Chat:
         """The next frame, applied to the reader."""
         async with asyncio.timeout(timeout):
             frame = json.loads(await self.socket.recv())
+        self.heard.append(frame)
         if "id" in frame:
             self._answers[frame["id"]] = frame
         if frame["type"] == "subscribed" or "offset" in frame:

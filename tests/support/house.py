@@ -1,94 +1,260 @@
-"""Connections to a hub with a scripted log behind it."""
+"""The whole house as its operator runs it: real `python -m server …` processes on real engines.
+
+Most tests share one house of two web instances and a worker, and begin conversations of their own in it. A test that
+stops or starves a process builds its own, on a database and a queue of its own.
+"""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
 
-from realtime.connection import Connection
-from realtime.hub import Hub
-from realtime.log.contract import Position, Record
-from realtime.session import Limits
-from tests.support.scripted_log import ScriptedFeed, ScriptedLog
-from tests.support.scripted_socket import ScriptedApplication, ScriptedSocket
-from tests.support.subscriber import TOPIC, turn
+import pytest
+from llmock.testing import LLMockServer
+
+from server.embedded.engines import EngineURLs
+from server.embedded.guarded import GuardedProcess
+from tests.support.client import Http, http
+from tests.support.talking_model import TalkingModel, talking_model
 from tests.support.waiting import wait_until
 
-LIMITS = Limits(bad_frames=3, frames_at_once=1000)
+API_KEY = "sk-that-nobody-may-ever-see"
+SECRET = "the-secret-of-this-house-that-nobody-may-see"
+
+_OURS = ("CHAT_", "OPENAI_", "ANTHROPIC_", "LMSTUDIO_")
+_redis_databases = count(1)
 
 
+class Ended(AssertionError):
+    """A process ended that was to run on; what it said is the message."""
+
+
+class Process:
+    """One process, and what it says: with `CHAT_LOG=json`, a line of JSON per event."""
+
+    def __init__(self, command: str, environment: Mapping[str, str], log: Path) -> None:
+        self._log = log
+        with log.open("ab") as output:
+            argv = [sys.executable, "-m", "server", *command.split()]
+            self._process = GuardedProcess(argv, environment, output)
+        self.url = ""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def said(self) -> str:
+        """All of it."""
+        return self._log.read_text()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The events of one name that it has logged."""
+        lines = [json.loads(line) for line in self.said.splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == name]
+
+    async def until_says(self, words: str, *, times: int = 1) -> None:
+        """Wait until it has said something so often. Errors: `Ended`."""
+
+        async def said() -> bool:
+            if self.said.count(words) >= times:
+                return True
+            if self._process._program.poll() is not None:
+                raise Ended(self.said)
+            return False
+
+        await wait_until(said, within=60)
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        self._process.signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
+        self._process.signal(signal.SIGKILL)
+
+    async def ended(self, within: float = 40.0) -> int:
+        """Wait for its end; its exit code."""
+        async with asyncio.timeout(within):
+            return await self._process.wait()
+
+    async def close(self) -> None:
+        """Leave nothing behind."""
+        await self._process.close()
+
+
+@dataclass
 class House:
-    """A hub with a scripted log behind it, and connections to it."""
+    """Engines, a model and the processes on them."""
 
-    def __init__(self, hub: Hub, log: ScriptedLog, feed: ScriptedFeed) -> None:
-        self.hub = hub
-        self.log = log
-        self.feed = feed
-        self.application = ScriptedApplication()
-        self.connections: list[Connection] = []
-        self._tasks: list[asyncio.Task[None]] = []
+    folder: Path
+    environment: dict[str, str]
+    model: TalkingModel
+    processes: list[Process] = field(default_factory=list)
+    here: str = ""
+    """The base URL of a web instance."""
+    there: str = ""
+    """The base URL of another one."""
 
-    def connect(self, limits: Limits = LIMITS) -> ScriptedSocket:
-        """A client that has said nothing yet."""
-        socket = ScriptedSocket()
-        connection = Connection(socket, self.hub, self.application, limits)
-        self.connections.append(connection)
-        self._tasks.append(asyncio.create_task(connection.run()))
-        return socket
+    @asynccontextmanager
+    async def web(self, **more: str) -> AsyncGenerator[Process]:
+        """Run a web process; it is reached at its `url`."""
+        async with self._process("web", more) as process:
+            await process.until_says('"event": "listening"')
+            process.url = process.events("listening")[0]["url"]
+            yield process
 
-    def listen(self, after: Position | None = None) -> ScriptedSocket:
-        """A client that only listens."""
-        socket = ScriptedSocket()
-        connection = Connection(socket, self.hub, self.application, LIMITS)
-        self._tasks.append(asyncio.create_task(connection.run_following("usr_1", TOPIC, after)))
-        return socket
+    @asynccontextmanager
+    async def worker(self, **more: str) -> AsyncGenerator[Process]:
+        """Run a worker; it takes jobs."""
+        async with self._process("worker", more) as process:
+            await process.until_says('"event": "working"')
+            yield process
 
-    async def subscribed(self, limits: Limits = LIMITS) -> ScriptedSocket:
-        """A client that follows the topic and has read all about it."""
-        socket = self.connect(limits)
-        socket.say("hello 1", f"subscribe 2 {TOPIC}")
-        await turn()
-        assert socket.types() == ["welcome", "subscribed"]
-        socket.written.clear()
-        socket.frames.clear()
-        return socket
+    def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, and give what it wrote."""
+        return run(*command, environment=self.environment | more)
 
-    async def append(self, *texts: str) -> None:
-        """Append deltas of one reply."""
-        bodies = [b'{"type":"delta","reply":"r","text":"%s"}' % text.encode() for text in texts]
-        await self.log.append(TOPIC, [Record(body) for body in bodies])
-        await turn()
+    @property
+    def said(self) -> str:
+        """All that its processes have said."""
+        return "".join(process.said for process in self.processes)
 
-    async def ended(self) -> None:
-        """Wait until all connections have ended; none may raise for what a client did."""
-        async with asyncio.timeout(5):
-            await asyncio.gather(*self._tasks)
+    @property
+    def bugs(self) -> list[str]:
+        """What was logged as an error: whatever comes from outside, or breaks there, is none of ours."""
+        return [line for line in self.said.splitlines() if '"level": "error"' in line or "Traceback" in line]
 
-    async def end(self) -> None:
-        """Cancel what still runs."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    @property
+    def mongodb_url(self) -> str:
+        """Where its database is."""
+        return self.environment["CHAT_MONGODB_URL"]
+
+    @property
+    def redis_url(self) -> str:
+        """Where its queue is."""
+        return self.environment["CHAT_REDIS_URL"]
+
+    @asynccontextmanager
+    async def _process(self, command: str, more: Mapping[str, str]) -> AsyncIterator[Process]:
+        log = self.folder / f"{command}-{len(self.processes)}.log"
+        process = Process(command, self.environment | more, log)
+        self.processes.append(process)
+        try:
+            yield process
+        finally:
+            await process.close()
+
+
+READY = "Tertulia is ready at "
 
 
 @asynccontextmanager
-async def open_house() -> AsyncGenerator[House]:
-    """Run a hub while the body runs."""
-    log = ScriptedLog()
-    feed = ScriptedFeed(log)
-    hub = Hub(log, feed, check_seconds=1000)
-    async with asyncio.TaskGroup() as group:
-        tasks = hub.start(group)
-        house = House(hub, log, feed)
-        yield house
-        await house.end()
-        for task in tasks:
-            task.cancel()
+async def up(folder: Path, **more: str) -> AsyncIterator[Process]:
+    """Run `up` on a folder of data, without any setting but those given; it is reached at its `url`."""
+    log = folder.with_name(f"{folder.name}.said")
+    begun = log.read_text().count(READY) if log.exists() else 0
+    process = Process("up", clean_environment(CHAT_PORT="0", CHAT_DATA_DIR=str(folder), **more), log)
+    try:
+        await process.until_says(READY, times=begun + 1)
+        process.url = process.said.rpartition(READY)[2].split()[0]
+        yield process
+    finally:
+        await process.close()
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Wait for something that takes a moment."""
+def run(*command: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command of the server to its end."""
+    argv = [sys.executable, "-m", "server", *command]
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
-    async def now() -> bool:
-        return true()
 
-    await wait_until(now, within=5)
+def clean_environment(**said: str) -> dict[str, str]:
+    """This environment without any setting of ours, and with those that are said."""
+    rest = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return rest | {"PYTHONUNBUFFERED": "1", "CHAT_LOG": "json"} | said
+
+
+def new_house(folder: Path, engines: EngineURLs, model: TalkingModel, **more: str) -> House:
+    """A house in which nothing runs yet, with a database and a queue of its own on the given engines."""
+    assert engines.mongodb
+    assert engines.redis
+    environment = clean_environment(
+        CHAT_PORT="0",
+        CHAT_DATA_DIR=str(folder),
+        CHAT_MONGODB_URL=engines.mongodb,
+        CHAT_MONGODB_DATABASE=f"house_{secrets.token_hex(4)}",
+        CHAT_REDIS_URL=f"{engines.redis.rpartition('/')[0]}/{next(_redis_databases)}",
+        CHAT_AUTH_SECRET=SECRET,
+        CHAT_AUTH="guest",
+        OPENAI_BASE_URL=model.base_url,
+        OPENAI_API_KEY=API_KEY,
+    )
+    return House(folder, environment | more, model)
+
+
+@pytest.fixture(scope="session")
+def model() -> Generator[TalkingModel]:
+    """Give the model that says what it is told to."""
+    with talking_model() as model:
+        yield model
+
+
+@pytest.fixture(scope="session")
+def house(
+    engines: EngineURLs, model: TalkingModel, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[House]:
+    """Give a running house of two web instances and one worker: `openai` by default, and two more providers."""
+    with LLMockServer() as anthropic:
+        house = new_house(
+            tmp_path_factory.mktemp("house"),
+            engines,
+            model,
+            ANTHROPIC_BASE_URL=anthropic.base_url("anthropic"),
+            ANTHROPIC_API_KEY=API_KEY,
+            LMSTUDIO_BASE_URL=model.base_url,
+        )
+        with _running(house):
+            yield house
+        assert house.bugs == []
+
+
+@contextmanager
+def _running(house: House) -> Generator[None]:
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+
+        async def start() -> None:
+            opened = (house.web(), house.web(), house.worker())
+            here, there, _ = await asyncio.gather(*map(stack.enter_async_context, opened))
+            house.here, house.there = here.url, there.url
+
+        try:
+            runner.run(start())
+            yield
+        finally:
+            runner.run(stack.aclose())
+
+
+@pytest.fixture
+async def ada(house: House) -> AsyncIterator[Http]:
+    """Give a guest of the shared house."""
+    async with http(house.here) as guest:
+        yield guest
+
+
+@pytest.fixture
+async def grace(house: House) -> AsyncIterator[Http]:
+    """Give another one, who came in through the other instance."""
+    async with http(house.there) as guest:
+        yield guest

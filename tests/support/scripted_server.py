@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self, TypeAlias
 
-Step: TypeAlias = bytes | Literal["stall", "cut"]
-"""Bytes to send as one chunk; wait until the client leaves; or break the connection off."""
+Step: TypeAlias = bytes | float | Literal["stall", "cut"]
+"""Bytes to send as one chunk; seconds to pause; wait until the client leaves; or break the connection off."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class ScriptedServer:
         """A request has come."""
         self.abandoned = asyncio.Event()
         """A client has closed its connection while the answer was still being given."""
+        self.left: list[Request] = []
+        """The requests whose clients did."""
         self._script: deque[Answer] = deque()
         self._connections = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -54,6 +56,10 @@ class ScriptedServer:
     def script(self, *answers: Answer) -> None:
         """Lay down what comes next."""
         self._script.extend(answers)
+
+    def answer(self, request: Request) -> Answer:
+        """Choose what a request gets."""
+        return self._script.popleft() if len(self._script) > 1 else self._script[0]
 
     @property
     def url(self) -> str:
@@ -85,15 +91,15 @@ class ScriptedServer:
         self._tasks.add(task)
         self._connections += 1
         connection = self._connections
+        request: Request | None = None
         try:
             while request := await _read_request(reader, connection):
                 self.requests.append(request)
                 self.asked.set()
-                answer = self._script.popleft() if len(self._script) > 1 else self._script[0]
-                if not await self._give(answer, reader, writer):
+                if not await self._give(self.answer(request), reader, writer):
                     break
         except ConnectionError:
-            self.abandoned.set()
+            self._note(request)
         except asyncio.CancelledError:
             # The server is closing; asyncio's streams would report the cancellation as an error of theirs.
             return
@@ -102,6 +108,11 @@ class ScriptedServer:
             writer.close()
             with suppress(ConnectionError):
                 await writer.wait_closed()
+
+    def _note(self, request: Request | None) -> None:
+        self.abandoned.set()
+        if request is not None:
+            self.left.append(request)
 
     async def _give(self, answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Give one answer; False when the connection is of no more use."""
@@ -114,8 +125,10 @@ class ScriptedServer:
                 return False
             if step == "stall":
                 await reader.read(1)
-                self.abandoned.set()
-                return False
+                raise ConnectionResetError
+            if isinstance(step, float):
+                await asyncio.sleep(step)
+                continue
             writer.write(b"%x\r\n%b\r\n" % (len(step), step))
             await writer.drain()
         writer.write(b"0\r\n\r\n")

@@ -21,8 +21,8 @@ export class Api {
     return this.http.get("v1/models");
   }
 
-  characters() {
-    return this.http.get("v1/characters");
+  characters({ after, limit } = {}) {
+    return this.http.get("v1/characters", { after, limit });
   }
 
   createCharacter(character) {

@@ -91,7 +91,8 @@ export class Client {
   }
 
   /**
-   * @param {"status" | "event" | "gap" | "mismatch"} name `event`: any event applied, with its frame; `gap` and
+   * @param {"status" | "event" | "snapshot" | "gap" | "mismatch"} name `event`: any event applied, with its frame;
+   *   `snapshot`: a conversation's messages were replaced (its title and settings may have changed as well); `gap` and
    *   `mismatch` tell of what has been mended, for whoever counts such things
    * @returns {() => void} ends it
    */

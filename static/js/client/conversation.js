@@ -130,13 +130,14 @@ export class Conversation {
 
   #install(frame) {
     this.transcript = install(this.transcript, frame);
-    if (frame.snapshot) this.cursor = undefined;
+    if (frame.snapshot) this.cursor = frame.snapshot.previous ?? undefined;
     this.error = null;
     this.loaded = true;
     this.settled = true;
     for (const message of this.transcript.messages) this.#showBack(message);
     this.client.mark(this);
     this.#tell(null);
+    if (frame.snapshot) this.client.emit("snapshot", { conversation: this.id });
   }
 
   #apply(frame) {
@@ -175,7 +176,7 @@ export class Conversation {
 
   /** One's own message has come back from the server: it is not on its way any more. */
   #showBack(message) {
-    const entry = matching(this.outgoing, message, this.client.user);
+    const entry = matching(this.outgoing, message);
     if (entry) this.outgoing = dropped(this.outgoing, entry.key);
   }
 

@@ -31,13 +31,8 @@ export function dropped(outgoing, key) {
 }
 
 /**
- * Which entry a stored message is: by id once it was accepted; before that (the event may arrive before the answer) by
- * its key if the server tells it, or else the first one of this user on its way with the same text.
+ * Which entry a stored message is, by its id or its key: the event may arrive before the answer that names the id.
  */
-export function matching(outgoing, message, user) {
-  if (message.role !== "user" || (user && message.user && message.user !== user)) return undefined;
-  return (
-    outgoing.find((entry) => entry.message === message.id || (message.key && entry.key === message.key)) ??
-    outgoing.find((entry) => entry.message === null && entry.status === "sending" && entry.text.trim() === message.text.trim())
-  );
+export function matching(outgoing, message) {
+  return outgoing.find((entry) => entry.message === message.id || (message.key && entry.key === message.key));
 }

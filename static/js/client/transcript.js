@@ -31,7 +31,10 @@ export const hasOlder = (transcript) => (transcript.messages[0]?.seq ?? 1) > 1;
 /** The reply that is queued or running, newest first; undefined when everything has ended. */
 export const inFlight = (transcript) => transcript.messages.findLast((message) => !hasEnded(message));
 
-const received = (message) => ({ ...message, text: message.text ?? "", length: codePoints(message.text ?? "") });
+/** A stored message names a failure by its code alone, an event with a sentence. */
+function received({ error, text = "", ...message }) {
+  return { ...message, text, length: codePoints(text), error: typeof error === "string" ? { code: error } : (error ?? null) };
+}
 
 /**
  * The answer to `subscribe`. With a snapshot it replaces what was known (older pages stay where they touch it); without

@@ -6,7 +6,7 @@ const CODE_POINTS_PER_TOKEN = 4; // about right for prose in the languages of Eu
  * What the line above the composer says.
  *
  * @param {object} known
- * @param {{phase: string, retryAt: number | null, reason: string | null}} known.status the connection's
+ * @param {{phase: string, attempt: number, retryAt: number | null, reason: string | null}} known.status the connection's, with `attempt` failures in a row
  * @param {boolean} known.troubled the connection has been away long enough to be worth a word
  * @param {object} [known.reply] the reply in flight
  * @param {boolean} [known.sending] a message of ours is on its way
@@ -22,9 +22,10 @@ export function activity({ status, troubled, reply, sending, stopping, rate, now
   return { kind: "rest", text: "" };
 }
 
-function connection({ phase, retryAt, reason }, now) {
+function connection({ phase, attempt, retryAt, reason }, now) {
   if (phase === "offline") return "Offline. What you write is sent when you are back.";
   if (phase === "refused") return reason ?? "The server refuses the connection.";
+  if (phase === "connecting" && attempt === 0) return "Connecting";
   const seconds = retryAt === null ? 0 : Math.ceil((retryAt - now) / 1000);
   return seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting";
 }

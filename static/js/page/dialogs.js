@@ -3,7 +3,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { ChatError } from "../client/index.js";
-import { MOD } from "./sidebar.js";
+import { MOD, titleOf } from "./sidebar.js";
 import { html } from "./view.js";
 
 function Dialog({ label, onClose, children }) {
@@ -50,7 +50,7 @@ export function DeleteDialog({ salon, conversation, onClose }) {
   return html`
     <${Dialog} label="Delete the conversation" onClose=${onClose}>
       <h2>Delete this conversation?</h2>
-      <p>“${conversation.title || "Untitled"}” goes away for everybody in it, and does not come back.</p>
+      <p>“${titleOf(conversation)}” goes away for everybody in it, and does not come back.</p>
       <div class="dialog-actions">
         <button class="button" onClick=${onClose}>Keep it</button>
         <button class="button danger" onClick=${remove}>Delete</button>

@@ -13,7 +13,6 @@ const salon = new Salon(new URL(".", document.baseURI));
 function readRoute() {
   const route = /^#\/c\/([\w-]+)$/.exec(location.hash)?.[1] ?? null;
   salon.set({ route });
-  if (route) salon.lookUp(route);
 }
 
 addEventListener("hashchange", readRoute);

@@ -10,7 +10,7 @@ import { exactly } from "./times.js";
 import { html, useWatched } from "./view.js";
 
 export function Message({ salon, conversation, id, character, last, onSend }) {
-  const message = useWatched(conversation, ({ transcript }) => transcript.messages.find((known) => known.id === id));
+  const message = useWatched(conversation, ({ transcript }) => transcript.messages.find((known) => known.id === id), id);
   if (!message) return null;
   if (message.role === "user") return html`<${Said} message=${message} />`;
   const again = () => {

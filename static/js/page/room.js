@@ -1,14 +1,15 @@
 /** The main part: one conversation, or the place where a new one begins. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Icon } from "./icons.js";
+import { titleOf } from "./sidebar.js";
 import { StatusLine } from "./status-line.js";
 import { Thread } from "./thread.js";
 import { TitleEditor } from "./title-editor.js";
-import { html } from "./view.js";
+import { html, useWatched } from "./view.js";
 import { Welcome } from "./welcome.js";
 
 /** @param {{salon: import("./salon.js").Salon, composer: {current: HTMLTextAreaElement | null}}} props and what to do */
@@ -18,7 +19,8 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
   const conversation = route ? salon.client.conversation(route) : null;
   const [sent, setSent] = useState(0);
 
-  useEffect(() => {
+  // At once, not after the next paint: by then somebody may have gone elsewhere.
+  useLayoutEffect(() => {
     // On a phone the keyboard would jump up; there one taps when one wants to write.
     if (!matchMedia("(pointer: coarse)").matches) composer.current?.focus({ preventScroll: true });
   }, []);
@@ -63,7 +65,7 @@ function Header({ salon, about, onMenu, onBegin }) {
         ${about && renaming && html`<${TitleEditor} title=${about.title} onDone=${finish} />`}
         ${about &&
         !renaming &&
-        html`<h1><button title="Rename" onClick=${() => setRenaming(true)}>${about.title || "Untitled"}</button></h1>`}
+        html`<h1><button title="Rename" onClick=${() => setRenaming(true)}>${titleOf(about)}</button></h1>`}
         ${character && html`<p>with ${character.name}</p>`}
       </div>
       <button class="icon-button only-phone" aria-label="New conversation" onClick=${onBegin}><${Icon} name="plus" /></button>

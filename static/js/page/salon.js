@@ -5,7 +5,6 @@ import { Identity } from "./identity.js";
 import { recall, remember } from "./storage.js";
 
 const PAGE = 40;
-const TITLE_LENGTH = 60;
 
 const byLatest = (a, b) => (b.updated_at ?? b.created_at).localeCompare(a.updated_at ?? a.created_at);
 
@@ -32,6 +31,7 @@ export class Salon {
     };
     this.client.on("status", (status) => this.#statusChanged(status));
     this.client.on("event", (event) => this.#heard(event));
+    this.client.on("snapshot", ({ conversation }) => this.#lookUp(conversation));
   }
 
   subscribe(listener) {
@@ -49,17 +49,18 @@ export class Salon {
     this.set({ notice });
   }
 
-  /** Loads the list and what can be chosen. The old list stays in sight meanwhile. */
+  /** Loads the list and what can be chosen, each for itself. What is shown stays in sight meanwhile. */
   async refresh() {
-    await this.attempt(async () => {
-      const [list, models, characters] = await Promise.all([
-        this.client.api.conversations({ limit: PAGE }),
-        this.client.api.models(),
-        this.client.api.characters(),
-      ]);
-      const conversations = list.items.sort(byLatest);
-      this.set({ conversations, next: list.next, models: models.items, characters: characters.items, loaded: true });
-    }, { quiet: true });
+    const { api } = this.client;
+    const load = (fetch, use) => this.attempt(async () => use(await fetch()), { quiet: true });
+    await Promise.all([
+      load(
+        () => api.conversations({ limit: PAGE }),
+        ({ items, next }) => this.set({ conversations: items.sort(byLatest), next, loaded: true }),
+      ),
+      load(() => api.models(), ({ items }) => this.set({ models: items })),
+      load(() => api.characters({ limit: 200 }), ({ items }) => this.set({ characters: items })),
+    ]);
   }
 
   async loadMore() {
@@ -70,14 +71,12 @@ export class Salon {
     });
   }
 
-  /** The conversation of this id: as listed, or fetched when it is not (a deep link to an old one). */
-  async lookUp(id) {
-    if (this.find(id)) return;
-    const found = await this.client.api.conversation(id).catch((error) => {
-      if (error instanceof ChatError) return null; // its view says why it cannot be followed
-      throw error;
-    });
-    if (found && !this.find(id)) this.set({ conversations: [...this.state.conversations, found].sort(byLatest) });
+  /** Its title and settings as they are now. A snapshot does not tell what changed before it was taken. */
+  async #lookUp(id) {
+    const found = await this.attempt(() => this.client.api.conversation(id), { quiet: true });
+    if (!found) return;
+    const others = this.state.conversations.filter((known) => known.id !== id);
+    this.set({ conversations: [...others, found].sort(byLatest) });
   }
 
   find(id) {
@@ -113,7 +112,6 @@ export class Salon {
     const chosen = choice && this.modelOf(null);
     const conversation = await this.attempt(() =>
       this.client.api.createConversation({
-        title: titleFrom(text),
         ...(character ? { character } : {}),
         ...(chosen ? { settings: { provider: chosen.provider, model: chosen.model } } : {}),
       }),
@@ -219,9 +217,3 @@ function expected(error) {
 
 /** Only what is set: the server may list the others as null. */
 const stated = (settings) => Object.fromEntries(Object.entries(settings ?? {}).filter(([, value]) => value !== null));
-
-function titleFrom(text) {
-  const line = text.trim().split("\n", 1)[0].replace(/[#*_`>]+/g, "").trim() || "A conversation";
-  const points = Array.from(line);
-  return points.length <= TITLE_LENGTH ? line : `${points.slice(0, TITLE_LENGTH - 1).join("").trimEnd()}…`;
-}

@@ -66,11 +66,14 @@ function List({ salon, state, onDialog }) {
   `;
 }
 
+/** A conversation has no name before its first message. */
+export const titleOf = (item) => item.title || "New conversation";
+
 const latest = (item) => item.updated_at ?? item.created_at;
 
 function Item({ salon, item, now, current, onDialog }) {
   const [renaming, setRenaming] = useState(false);
-  const title = item.title || "Untitled";
+  const title = titleOf(item);
   const key = (event) => {
     if (event.key === "F2") setRenaming(true);
     if (event.key === "Delete") onDialog({ name: "delete", conversation: item });

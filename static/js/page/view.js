@@ -18,9 +18,9 @@ export function useStore(store) {
 
 /**
  * What `select` makes of a conversation, looked at no more than once in an animation frame, however many tokens come;
- * the view renders again only when the outcome is another.
+ * the view renders again only when the outcome is another. With `only`, another message's news is not looked at.
  */
-export function useWatched(conversation, select) {
+export function useWatched(conversation, select, only = null) {
   const [value, setValue] = useState(() => select(conversation));
   const latest = useRef(select);
   latest.current = select;
@@ -30,15 +30,15 @@ export function useWatched(conversation, select) {
       frame = null;
       setValue(latest.current(conversation));
     };
-    const stop = conversation.watch(() => {
-      frame ??= requestAnimationFrame(look);
+    const stop = conversation.watch((changed) => {
+      if (only === null || changed === null || changed === only) frame ??= requestAnimationFrame(look);
     });
     look();
     return () => {
       stop();
       cancelAnimationFrame(frame);
     };
-  }, [conversation]);
+  }, [conversation, only]);
   return value;
 }
 

@@ -1,11 +1,11 @@
-"""A hub, its log and its feed; and a house with connections to one."""
+"""A hub, its log and its feed; and a lobby with connections to one."""
 
 from collections.abc import AsyncGenerator
 
 import pytest
 
 from realtime.hub import Hub
-from tests.support.house import House, open_house
+from tests.support.lobby import Lobby, open_lobby
 from tests.support.scripted_log import ScriptedFeed, ScriptedLog
 from tests.support.subscriber import running
 
@@ -30,7 +30,7 @@ async def hub(log: ScriptedLog, feed: ScriptedFeed) -> AsyncGenerator[Hub]:
 
 
 @pytest.fixture
-async def house() -> AsyncGenerator[House]:
-    """Give a house whose hub runs."""
-    async with open_house() as house:
-        yield house
+async def lobby() -> AsyncGenerator[Lobby]:
+    """Give a lobby whose hub runs."""
+    async with open_lobby() as lobby:
+        yield lobby

@@ -3,36 +3,36 @@
 import asyncio
 
 from realtime.session import CloseCode, Limits
-from tests.support.house import House, until
+from tests.support.lobby import Lobby, until
 from tests.support.subscriber import TOPIC, turn
 
 
-async def test_what_waits_for_a_slow_client_becomes_less(house: House) -> None:
+async def test_what_waits_for_a_slow_client_becomes_less(lobby: Lobby) -> None:
     """While it does not read, deltas merge; nobody else waits, and what it gets in the end is complete."""
-    slow, quick = await house.subscribed(), await house.subscribed()
+    slow, quick = await lobby.subscribed(), await lobby.subscribed()
     slow.reading.clear()
-    await house.append("a")
-    await house.append("b", "c")
-    await house.append("d")
+    await lobby.append("a")
+    await lobby.append("b", "c")
+    await lobby.append("d")
     assert [m["text"] for m in quick.written] == ["a", "b", "c", "d"]
     slow.reading.set()
     await turn()
     assert [m["text"] for m in slow.written] == ["a", "bcd"]
     assert (slow.written[1]["from"], slow.written[1]["offset"]) == (2, 4)
-    await house.append("e")
+    await lobby.append("e")
     assert len(slow.frames) == 1
 
 
-async def test_past_the_bound_a_slow_client_gets_a_snapshot(house: House) -> None:
+async def test_past_the_bound_a_slow_client_gets_a_snapshot(lobby: Lobby) -> None:
     """What waits is dropped as a whole; when the client reads again it gets the present state, and goes on."""
-    socket = await house.subscribed()
+    socket = await lobby.subscribed()
     socket.reading.clear()
-    await house.append("first")
+    await lobby.append("first")
     for _ in range(5):
-        await house.append("x" * 100_000)
+        await lobby.append("x" * 100_000)
     socket.reading.set()
     await turn()
-    await house.append("last")
+    await lobby.append("last")
     assert [(m["type"], m["offset"]) for m in socket.written] == [
         ("delta", 1),
         ("subscribed", 6),
@@ -40,37 +40,37 @@ async def test_past_the_bound_a_slow_client_gets_a_snapshot(house: House) -> Non
     ]
 
 
-async def test_too_slow_for_too_long_is_1013(house: House) -> None:
+async def test_too_slow_for_too_long_is_1013(lobby: Lobby) -> None:
     """After the time limit the goodbye is tried, and then the connection dropped; the others go on."""
-    slow, quick = await house.subscribed(Limits(write_seconds=0.01)), await house.subscribed()
+    slow, quick = await lobby.subscribed(Limits(write_seconds=0.01)), await lobby.subscribed()
     slow.reading.clear()
-    await house.append("a")
+    await lobby.append("a")
     await until(lambda: slow.aborted)
-    await house.append("b")
+    await lobby.append("b")
     assert [m["text"] for m in quick.written] == ["a", "b"]
     quick.leave()
-    await house.ended()
+    await lobby.ended()
 
 
-async def test_a_client_that_reads_again_hears_the_goodbye(house: House) -> None:
+async def test_a_client_that_reads_again_hears_the_goodbye(lobby: Lobby) -> None:
     """1013 reaches who reads at the last moment, and nothing that is old by then."""
-    socket = await house.subscribed(Limits(write_seconds=0.01))
+    socket = await lobby.subscribed(Limits(write_seconds=0.01))
     socket.reading.clear()
-    await house.append("a")
-    await until(lambda: house.connections[0]._closing)
+    await lobby.append("a")
+    await until(lambda: lobby.connections[0]._closing)
     socket.reading.set()
-    await house.ended()
+    await lobby.ended()
     assert (socket.closed, socket.aborted, socket.written) == (CloseCode.TOO_SLOW, False, [])
 
 
-async def test_who_does_not_read_answers_is_asked_nothing(house: House) -> None:
+async def test_who_does_not_read_answers_is_asked_nothing(lobby: Lobby) -> None:
     """Large snapshots that nobody takes away do not pile up: its next frames wait in the socket."""
-    house.application.padding = "x" * 400_000
-    socket = await house.subscribed()
+    lobby.application.padding = "x" * 400_000
+    socket = await lobby.subscribed()
     socket.reading.clear()
     socket.say(*(f"subscribe {number} {TOPIC}" for number in range(20)))
     await turn()
-    assert house.connections[0]._outbox.answer_bytes < 2_000_000
+    assert lobby.connections[0]._outbox.answer_bytes < 2_000_000
     assert socket.incoming.qsize() > 10
     socket.reading.set()
     await turn()
@@ -78,16 +78,16 @@ async def test_who_does_not_read_answers_is_asked_nothing(house: House) -> None:
     assert [m["id"] for m in socket.written] == [str(number) for number in range(20)]
 
 
-async def test_goodbye_comes_after_all_that_waits(house: House) -> None:
+async def test_goodbye_comes_after_all_that_waits(lobby: Lobby) -> None:
     """An instance that stops says when to come back, and closes with 1012."""
-    idle, busy = await house.subscribed(), await house.subscribed()
+    idle, busy = await lobby.subscribed(), await lobby.subscribed()
     busy.reading.clear()
-    await house.append("a", "b")
-    leaving = [asyncio.create_task(connection.leave(1.7)) for connection in house.connections]
+    await lobby.append("a", "b")
+    leaving = [asyncio.create_task(connection.leave(1.7)) for connection in lobby.connections]
     await turn()
     busy.reading.set()
     await asyncio.gather(*leaving)
-    await house.ended()
+    await lobby.ended()
     assert idle.types() == ["delta", "delta", "going_away"]
     assert busy.types()[-1] == "going_away"
     assert "".join(m.get("text", "") for m in busy.written) == "ab"

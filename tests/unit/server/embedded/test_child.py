@@ -167,6 +167,27 @@ async def test_an_error_of_the_body_comes_out_as_it_is(tmp_path: Path) -> None:
             raise KeyError
 
 
+async def test_may_be_left_by_another_task(tmp_path: Path) -> None:
+    """Whoever starts several at once in a task of its own may stop them from outside it."""
+    async with AsyncExitStack() as stack:
+        child = await asyncio.create_task(stack.enter_async_context(Child(program(tmp_path, RUN), print)))
+        await child.wait_ready()
+    assert not psutil.pid_exists(child.pid)
+
+
+async def test_a_broken_probe_is_told(tmp_path: Path) -> None:
+    """A probe that raises is a mistake of its author, who hears of it, and the program ends."""
+
+    async def broken() -> bool:
+        raise ZeroDivisionError
+
+    child = Child(program(tmp_path, RUN, ready=broken), print)
+    with pytest.RaisesGroup(ZeroDivisionError):
+        async with child:
+            await child.wait_ready()
+    assert not psutil.pid_exists(child.pid)
+
+
 async def test_is_stopped_when_the_waiting_is_cancelled(tmp_path: Path) -> None:
     """A time limit around the whole ends the program too, and stays a time limit."""
     child = Child(program(tmp_path, "time.sleep(60)"), print)

@@ -7,7 +7,7 @@ from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
 from server.embedded.engines import EngineURLs, Wanted, embedded
-from server.embedded.model import ALIAS
+from server.embedded.model import ALIAS, CONTEXT
 
 
 async def test_mongodb_has_transactions(mongodb_url: str) -> None:
@@ -29,14 +29,32 @@ async def test_valkey_keeps_and_never_evicts(redis_url: str) -> None:
 
 
 async def test_model_answers_in_a_chat(model_url: str) -> None:
-    """A real model answers under its alias, within its limits, and offers no page."""
+    """A real model answers under its alias, and within the limit of the request."""
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         messages = [{"role": "user", "content": "What is the capital of France?"}]
         request = {"model": ALIAS, "messages": messages, "max_tokens": 24}
         answer = (await client.post(f"{model_url}/chat/completions", json=request)).json()
-        assert (await client.get(model_url.removesuffix("v1"))).status_code == 404
-    assert "Paris" in answer["choices"][0]["message"]["content"]
+    assert answer["choices"][0]["message"]["content"].strip()
+    assert 0 < answer["usage"]["completion_tokens"] <= 24
     assert answer["model"] == ALIAS
+
+
+async def test_model_refuses_what_does_not_fit(model_url: str) -> None:
+    """A prompt beyond the context of a slot is refused in words, rather than cut unsaid."""
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
+        request = {"prompt": "sea " * (CONTEXT + 1)}
+        answer = await client.post(f"{model_url}/completions", json=request)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["n_ctx"] == CONTEXT
+
+
+async def test_model_is_for_this_house_alone(model_url: str) -> None:
+    """It shows no page of its own, and lets no page of another site read its answers."""
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
+        assert (await client.get(model_url.removesuffix("v1"))).status_code == 404
+        answer = await client.get(f"{model_url}/models", headers={"Origin": "https://elsewhere.example"})
+    assert answer.headers["access-control-allow-origin"] != "https://elsewhere.example"
+    assert answer.headers["access-control-allow-origin"] != "*"
 
 
 async def test_nothing_is_started_that_is_not_wanted(tmp_path: Path) -> None:

@@ -1,0 +1,135 @@
+"""`python -m tests.benchmarks`: what the hot paths cost, beside others doing the same, in one run.
+
+Nothing here passes or fails. Figures depend on the machine and on what else it does; what is measured beside one
+another in one run can be compared.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks import fanout, idle, sends, tokens
+from tests.benchmarks.machine import CORES, allow_many_files, description
+from tests.benchmarks.tertulia import Engines, engines
+
+_console = Console(width=None if Console().is_terminal else 120)
+_PACKAGES = ("uvloop", "uvicorn", "websockets", "python-socketio", "redis", "pymongo", "openai", "httpx2")
+
+
+class Part(StrEnum):
+    """One idea, one or two tables."""
+
+    FANOUT = "fanout"
+    TOKENS = "tokens"
+    IDLE = "idle"
+    SENDS = "sends"
+
+
+def main(
+    only: Annotated[Part | None, typer.Option(help="One part only.")] = None,
+    quick: Annotated[bool, typer.Option(help="Shorter, and less certain.")] = False,
+    streams: Annotated[int, typer.Option(help="Model streams at once.", min=2, max=1000)] = 20,
+) -> None:
+    """Measure what the hot paths cost, beside others doing the same."""
+    allow_many_files()
+    _console.print(f"{description(*_PACKAGES)}.", highlight=False)
+    apart = "one core for what is measured, another for load, engines and model"
+    _console.print(f"Loopback; {apart if len(CORES) > 1 else 'one core for all of it'}.", highlight=False)
+    with tempfile.TemporaryDirectory(prefix="tertulia-bench-") as folder, engines(Path(folder)) as running:
+        for part in Part if only is None else [only]:
+            asyncio.run(_PARTS[part](running, quick, streams))
+
+
+async def _fanout(running: Engines, quick: bool, streams: int) -> None:
+    rounds = 40 if quick else 120
+    table = _table(
+        f"Fan-out: {fanout.SUBSCRIBERS} subscribers, frames of 120 bytes, no compression",
+        "server",
+        "how",
+        "deliveries",
+        "CPU µs per delivery",
+    )
+    for measured in (fanout.others(running, rounds), fanout.ours(running, rounds)):
+        async for result in measured:
+            table.add_row(result.server, result.how, f"{result.frames:,}", f"{result.microseconds:.1f}")
+    _console.print(table)
+
+
+async def _tokens(running: Engines, quick: bool, streams: int) -> None:
+    length = tokens.Length(tokens=100, answers=40) if quick else tokens.Length(tokens=300, answers=100)
+    costs = _table(
+        f"Token path: 50 tokens/s a stream, replies of {length.tokens} tokens, from send to end",
+        "reader",
+        "processes",
+        "streams",
+        "tokens",
+        "CPU µs per token",
+        "of which",
+    )
+    delays = _table(
+        "Added time to first token, in milliseconds", "reader", "how", "answers", "median", "99th percentile"
+    )
+    async for figure in tokens.measure(running, [1, streams], length):
+        match figure:
+            case tokens.Cost():
+                cells = (figure.reader, figure.how, str(figure.streams), f"{figure.tokens:,}")
+                costs.add_row(*cells, f"{figure.microseconds:.0f}", figure.parts)
+            case tokens.Delay():
+                cells = (figure.reader, figure.how, str(figure.answers))
+                delays.add_row(*cells, f"{figure.median:.1f}", f"{figure.worst:.1f}")
+    _console.print(costs, delays)
+
+
+async def _idle(running: Engines, quick: bool, streams: int) -> None:
+    found = await idle.measure(running, 500 if quick else 2000, 3.0 if quick else 9.0)
+    table = _table(
+        "Idle connections: authenticated, each following a conversation", "sockets", "KiB each", "CPU"
+    )
+    share = f"{found.cpu_share:.1%} of a core for all"
+    table.add_row(f"{found.sockets:,}", f"{found.bytes_each / 1024:.1f}", share)
+    _console.print(table)
+
+
+async def _sends(running: Engines, quick: bool, streams: int) -> None:
+    table = _table(
+        f"Accepted sends: {sends.CLIENTS} clients, one after the other each",
+        "who",
+        "how",
+        "sends",
+        "per second",
+        "CPU µs each",
+        "median ms",
+    )
+    async for found in sends.measure(running, 20 if quick else 50):
+        cells = (found.who, found.how, f"{found.sends:,}", f"{found.per_second:.0f}")
+        table.add_row(*cells, f"{found.microseconds:.0f}", f"{found.median:.1f}")
+    _console.print(table)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for place, column in enumerate(columns):
+        words = place == 0 or column in {"how", "processes", "of which"}
+        table.add_column(column, justify="left" if words else "right", overflow="fold")
+    return table
+
+
+_PARTS: dict[Part, Callable[[Engines, bool, int], Coroutine[Any, Any, None]]] = {
+    Part.FANOUT: _fanout,
+    Part.TOKENS: _tokens,
+    Part.IDLE: _idle,
+    Part.SENDS: _sends,
+}
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

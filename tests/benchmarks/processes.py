@@ -1,0 +1,126 @@
+"""The processes of a benchmark: started on a core of their own, spoken to in lines, stopped by their pid.
+
+A child of ours prints JSON, one object a line, and takes commands, one a line; it ends when its input is closed.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tests.benchmarks.load import Plan
+from tests.benchmarks.machine import LOAD_CORE, cpu_seconds, on_core, resident_bytes
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 15.0
+_CONNECT_SECONDS = 90.0
+_POLL_SECONDS = 0.05
+
+
+COUNTING, CHATTING = "tests.benchmarks.load", "tests.benchmarks.chatting"
+"""Clients that count frames, and clients that send."""
+
+
+class Process:
+    """A running child."""
+
+    def __init__(self, child: asyncio.subprocess.Process, log: Path) -> None:
+        self._child = child
+        self._log = log
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU so far."""
+        return cpu_seconds(self.pid)
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory."""
+        return resident_bytes(self.pid)
+
+    async def tell(self, command: str) -> None:
+        """Send a command."""
+        assert self._child.stdin
+        self._child.stdin.write(command.encode() + b"\n")
+        await self._child.stdin.drain()
+
+    async def hear(self, seconds: float = _START_SECONDS) -> dict[str, Any]:
+        """The next object that it prints."""
+        assert self._child.stdout
+        async with asyncio.timeout(seconds):
+            line = await self._child.stdout.readline()
+        if not line:
+            raise RuntimeError(f"a child of the benchmark ended:\n{self._log.read_text()[-4000:]}")
+        return json.loads(line)
+
+    async def logged(self, event: str, seconds: float = _START_SECONDS) -> dict[str, Any]:
+        """Wait for a line of its JSON log."""
+        async with asyncio.timeout(seconds):
+            while True:
+                for line in self._log.read_text().splitlines():
+                    if line.startswith("{") and (said := json.loads(line)).get("event") == event:
+                        return said
+                if self._child.returncode is not None:
+                    raise RuntimeError(f"a child of the benchmark ended:\n{self._log.read_text()[-4000:]}")
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def stop(self) -> None:
+        """Ask it to end, and kill it when it does not."""
+        if self._child.returncode is not None:
+            return
+        assert self._child.stdin
+        self._child.stdin.close()
+        self._child.terminate()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._child.wait()
+        except TimeoutError:
+            self._child.kill()
+            await self._child.wait()
+
+
+@asynccontextmanager
+async def running(
+    arguments: Sequence[str], *, core: int, folder: Path, environment: Mapping[str, str] | None = None
+) -> AsyncGenerator[Process]:
+    """Run a program for as long as the body; what it says on stderr is kept in `folder`."""
+    log = folder / f"{len(list(folder.iterdir()))}.log"
+    with log.open("w") as errors, on_core(core):
+        child = await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, **(environment or {})},
+        )
+    process = Process(child, log)
+    try:
+        yield process
+    finally:
+        await process.stop()
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """The command line of one of this project's modules."""
+    return [sys.executable, "-m", name, *arguments]
+
+
+@asynccontextmanager
+async def clients(name: str, plan: Plan, folder: Path) -> AsyncGenerator[Process]:
+    """The clients of a plan in a process on the core of the load, all connected and ready."""
+    async with running(module(name), core=LOAD_CORE, folder=folder) as process:
+        await process.tell(msgspec.json.encode(plan).decode())
+        ready = await process.hear(_CONNECT_SECONDS)
+        assert ready["ready"] == len(plan.greetings)
+        yield process

@@ -1,0 +1,124 @@
+"""The token path: what one model stream to one client costs, in CPU time per token, and how long it takes to begin.
+
+Ours is worker and web process together, with everything between a model's server and a socket: the job in the queue,
+the log, the store. Beside it, processes without any server that only read the stream. All read from the same server
+of OpenAI's protocol, which gives each stream 50 tokens a second after a first token at 100 ms.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.benchmarks.fanout import following
+from tests.benchmarks.machine import LOAD_CORE, SERVER_CORE
+from tests.benchmarks.processes import CHATTING, Process, clients, module, running
+from tests.benchmarks.servers.paced_model import FIRST_TOKEN_SECONDS, TOKEN_SECONDS
+from tests.benchmarks.tertulia import Engines, Tertulia, tertulia
+
+_ALONE = {"raw": "httpx2 lines + json", "sdk": "OpenAI SDK, async for", "ours": "our provider engine"}
+_SHORT = 20
+"""Tokens of the answers whose beginning is timed."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU time per token."""
+
+    reader: str
+    how: str
+    streams: int
+    tokens: int
+    microseconds: float
+    """All CPU from the first send to the last end, per token."""
+    parts: str = ""
+
+
+@dataclass(frozen=True)
+class Delay:
+    """Time to the first token, in milliseconds, beyond the model server's own."""
+
+    reader: str
+    how: str
+    answers: int
+    median: float
+    worst: float
+    """The 99th percentile."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long is measured: tokens of a reply for its cost, and how many answers are timed at one stream."""
+
+    tokens: int
+    answers: int
+
+
+@asynccontextmanager
+async def _model(engines: Engines) -> AsyncGenerator[str]:
+    program = running(module("tests.benchmarks.servers.paced_model"), core=LOAD_CORE, folder=engines.folder)
+    async with program as model:
+        yield f"http://127.0.0.1:{(await model.hear())['port']}/v1"
+
+
+async def measure(engines: Engines, streams: list[int], length: Length) -> AsyncGenerator[Cost | Delay]:
+    """All figures."""
+    async with _model(engines) as url:
+        for way, reader in _ALONE.items():
+            arguments = module("tests.benchmarks.servers.bare_streams", way, url)
+            async with running(arguments, core=SERVER_CORE, folder=engines.folder) as process:
+                await process.hear()
+                async for figure in _read(process, reader, "alone", streams, length, None):
+                    yield figure
+        async with tertulia(engines, url, worker=True) as ours:
+            plan = following(ours, await ours.conversations(max(streams)))
+            async with clients(CHATTING, plan, engines.folder) as chatters:
+                async for figure in _read(chatters, "Tertulia", "worker + web", streams, length, ours):
+                    yield figure
+
+
+async def _read(
+    process: Process, reader: str, how: str, streams: list[int], length: Length, ours: Tertulia | None
+) -> AsyncGenerator[Cost | Delay]:
+    async def go(count: int, answers: int, tokens: int, gap: float) -> dict[str, Any]:
+        await process.tell(f"go {count} {answers} {tokens} {gap}")
+        told = await process.hear(answers * (tokens * TOKEN_SECONDS + 5) + 60)
+        assert told["tokens"] == count * answers * tokens, told["tokens"]
+        return told
+
+    await go(max(streams), 2, 10, 0.01)
+    for count in streams:
+        before = _spent(ours)
+        told = await go(count, 1, length.tokens, _spread(count))
+        after = _spent(ours)
+        cpu = [end - start for start, end in zip(before, after, strict=True)] or [told["cpu"]]
+        each = [seconds / told["tokens"] * 1e6 for seconds in cpu]
+        parts = f"web {each[0]:.0f}, worker {each[1]:.0f}" if ours else ""
+        yield Cost(reader, how, count, told["tokens"], sum(each), parts)
+    for count in streams:
+        answers = max(2, length.answers // count) if count > 1 else length.answers
+        yield _delay(reader, count, "one after the other", await go(count, answers, _SHORT, _spread(count)))
+    most = max(streams)
+    yield _delay(reader, most, "all at once", await go(most, 1, _SHORT, 0.0))
+
+
+def _spread(streams: int) -> float:
+    """Between the beginnings: so that they are spread over an answer."""
+    return (_SHORT * TOKEN_SECONDS + FIRST_TOKEN_SECONDS) / streams
+
+
+def _spent(ours: Tertulia | None) -> list[float]:
+    if ours is None:
+        return []
+    assert ours.worker
+    return [ours.web.cpu, ours.worker.cpu]
+
+
+def _delay(reader: str, streams: int, how: str, told: dict[str, Any]) -> Delay:
+    added: list[float] = sorted((seconds - FIRST_TOKEN_SECONDS) * 1e3 for seconds in told["first"])
+
+    def at(share: float) -> float:
+        return added[min(len(added) - 1, int(share * len(added)))]
+
+    how = f"{streams} streams, {how}" if streams > 1 else "1 stream"
+    return Delay(reader, how, len(added), at(0.5), at(0.99))

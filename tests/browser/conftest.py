@@ -1,0 +1,178 @@
+"""A real browser on a real server with the real model. The page must be silent: no error, no violated policy."""
+
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
+
+from tests.support.up import Up
+
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_REPLY_MS = 120_000
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+
+expect.set_options(timeout=15_000)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up]:
+    """Give the server that the tests share."""
+    up = Up(tmp_path_factory.mktemp("browser") / "data")
+    up.start()
+    yield up
+    up.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Generator[Browser]:
+    """Give one chromium: the system's, or the one that CHROMIUM names."""
+    with sync_playwright() as playwright:
+        path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """One tab with the page in it, and what a visitor does there."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.composer = page.get_by_label("Your message")
+        self.replies = page.locator(".message.reply")
+        self.status = page.get_by_test_id("status")
+
+    def open(self, path: str = "") -> "Tab":
+        """Load the page, and wait until it is connected."""
+        self.page.goto(f"{self.url}/{path}")
+        self.connected()
+        return self
+
+    def connected(self) -> None:
+        """Wait until the page says that it is connected, whether the list is in sight or not."""
+        expect(self.page.locator(".connection")).to_have_text("Connected")
+
+    def say(self, text: str) -> None:
+        """Write a message and send it with Enter."""
+        self.composer.fill(text)
+        self.composer.press("Enter")
+
+    def growing(self) -> Locator:
+        """Wait for a reply that is being written, with words in it."""
+        live = self.page.locator(".message.reply.live .prose")
+        live.wait_for(timeout=_REPLY_MS)
+        return live
+
+    def ended(self, status: str = "completed") -> Locator:
+        """Wait until the last reply has ended so."""
+        last = self.replies.last
+        expect(last).to_have_attribute("data-status", status, timeout=_REPLY_MS)
+        return last
+
+    def copied(self) -> str:
+        """Give the last reply's exact text, as its copy button does."""
+        self.replies.last.get_by_role("button", name="Copy", exact=True).last.click()
+        expect(self.replies.last.get_by_role("button", name="Copied")).to_be_visible()
+        return self.page.evaluate("navigator.clipboard.readText()")
+
+    @property
+    def conversation(self) -> str:
+        """The id of the conversation in sight."""
+        return self.page.url.rpartition("/")[2]
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """Ask the server over HTTP as this visitor."""
+        token = self.page.evaluate("localStorage.getItem('tertulia.token')")
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx2.Client(base_url=self.url, headers=headers, trust_env=False) as http:
+            answer = http.request(method, path, json=body)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def stored(self) -> list[dict[str, Any]]:
+        """Give the messages as the server has stored them."""
+        return self.ask("GET", f"/v1/conversations/{self.conversation}/messages")["items"]
+
+
+class Visitor:
+    """One browser profile; its tabs share a token. `forgives` are errors that a test causes on purpose."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.context = context
+        self.forgives: tuple[str, ...] = ()
+        self._url = url
+        self._trouble: list[str] = []
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
+        context.on("weberror", lambda error: self._trouble.append(str(error.error)))
+        context.on("console", self._heard)
+
+    def tab(self) -> Tab:
+        """Open another tab."""
+        return Tab(self.context.new_page(), self._url)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self._trouble.append(message.text)
+
+    def check(self) -> None:
+        """Fail on anything in the consoles that was not forgiven; a violated policy is one such thing."""
+        left = [text for text in self._trouble if not any(known in text for known in self.forgives)]
+        assert not left, left
+
+
+@pytest.fixture
+def visit(server: Up, browser: Browser) -> Generator[Callable[..., Visitor]]:
+    """Give a function that makes a visitor with a fresh profile; its options are Playwright's."""
+    visitors: list[Visitor] = []
+
+    def make(**options: Any) -> Visitor:
+        options.setdefault("viewport", DESKTOP)
+        visitor = Visitor(browser.new_context(**options), server.url)
+        visitors.append(visitor)
+        return visitor
+
+    yield make
+    for visitor in visitors:
+        visitor.context.close()
+    for visitor in visitors:
+        visitor.check()
+
+
+@pytest.fixture
+def visitor(visit: Callable[..., Visitor]) -> Visitor:
+    """Give a visitor at a desk."""
+    return visit()
+
+
+@pytest.fixture
+def tab(visitor: Visitor) -> Tab:
+    """Give the visitor's first tab, open and connected."""
+    return visitor.tab().open()
+
+
+@pytest.fixture(scope="session")
+def images() -> Path:
+    """Where the README's pictures live."""
+    return Path(__file__).parents[2] / "docs" / "images"

@@ -1,0 +1,68 @@
+"""Bad connections: the page heals, and nothing is lost or doubled."""
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Tab, Visitor
+from tests.browser.test_conversation import LONG
+from tests.support.up import Up
+
+_AWAY = (
+    "ERR_CONNECTION_REFUSED",
+    "ERR_INTERNET_DISCONNECTED",
+    "ERR_CONNECTION_RESET",
+    "ERR_EMPTY_RESPONSE",
+    "WebSocket",
+)
+
+
+def test_off_the_network_in_mid_stream(visitor: Visitor, tab: Tab) -> None:
+    """A device that loses its network while the model writes has the exact text when it is back."""
+    visitor.forgives = _AWAY
+    tab.say(LONG)
+    tab.growing()
+    visitor.context.set_offline(True)
+    expect(tab.status).to_contain_text("Offline")
+    visitor.context.set_offline(False)
+    tab.ended()
+    expect(tab.status).to_have_text("")
+    assert tab.copied() == tab.stored()[-1]["text"]
+    expect(tab.replies).to_have_count(1)
+
+
+def test_what_is_written_while_away_is_sent_once(visitor: Visitor, tab: Tab) -> None:
+    """A message written off the network waits, is shown as waiting, and is sent once."""
+    visitor.forgives = _AWAY
+    tab.say("Say yes.")
+    tab.ended()
+    visitor.context.set_offline(True)
+    expect(tab.status).to_contain_text("Offline")
+    tab.say("Say no.")
+    expect(tab.page.locator(".message.sending")).to_have_text("Say no.")
+    visitor.context.set_offline(False)
+    expect(tab.page.locator(".message.sending")).to_have_count(0)
+    expect(tab.replies).to_have_count(2)
+    tab.ended()
+    assert [message["text"] for message in tab.stored() if message["role"] == "user"] == [
+        "Say yes.",
+        "Say no.",
+    ]
+
+
+def test_the_server_is_killed_and_comes_back(server: Up, visitor: Visitor, tab: Tab) -> None:
+    """After a crash of everything the page finds the server again by itself, and the conversation goes on."""
+    visitor.forgives = _AWAY
+    tab.say("Say yes.")
+    tab.ended()
+    server.kill()
+    expect(tab.status).to_contain_text("Reconnecting")
+    expect(tab.page.locator(".message")).to_have_count(2)
+    tab.say("Are you back?")
+    expect(tab.page.locator(".message.sending")).to_have_text("Are you back?")
+    server.start()
+    expect(tab.page.locator(".message.sending")).to_have_count(0, timeout=60_000)
+    expect(tab.replies).to_have_count(2)
+    tab.ended()
+    expect(tab.status).to_have_text("")
+    texts = [message["text"] for message in tab.stored()]
+    assert [text for text in texts if text == "Are you back?"] == ["Are you back?"]
+    assert tab.copied() == texts[-1]

@@ -1,0 +1,110 @@
+"""Conversations over HTTP: made, listed, changed, deleted, and nobody else's business."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.client import Http, chat
+from tests.support.house import House
+
+NOBODY = "cnv_" + "0" * 32
+
+
+async def pages(http: Http, path: str, limit: int) -> list[dict[str, Any]]:
+    """All items of a list, read forwards by its cursors."""
+    items, after = [], ""
+    while True:
+        page = await http.get(f"{path}?limit={limit}{after}")
+        items += page["items"]
+        if page["next"] is None:
+            return items
+        after = f"&after={page['next']}"
+
+
+async def test_a_conversation_lives(house: House, ada: Http) -> None:
+    """Made, read, renamed, given settings, deleted; and its followers are told each time."""
+    made = await ada.post("/v1/conversations", {"title": "  Of engines "}, status=201)
+    path = f"/v1/conversations/{made['id']}"
+    assert made["title"] == "Of engines"
+    assert await ada.get(path) == made
+    async with chat(house.there, ada.token) as device:
+        await device.subscribe(made["id"])
+        changed = await ada.ask("PATCH", path, {"title": "Of mills", "settings": {"temperature": 0.5}})
+        event = await device.read()
+        assert (event["type"], event["title"]) == ("conversation.updated", "Of mills")
+        assert event["settings"] == {"temperature": 0.5}
+        assert changed["settings"]["temperature"] == 0.5
+        assert (await ada.get(path))["title"] == "Of mills"
+        await ada.ask("DELETE", path, status=204)
+        assert (await device.read())["type"] == "conversation.deleted"
+        refused = await device.ask("send", conversation=made["id"], text="Hola")
+        assert (refused["type"], refused["code"]) == ("error", "not_found")
+    assert (await ada.get(path, status=404))["code"] == "not_found"
+    assert (await ada.get("/v1/conversations"))["items"] == []
+
+
+async def test_lists_are_read_in_pages(ada: Http) -> None:
+    """The latest first; forwards and backwards, every page is what it should be."""
+    made = [await ada.conversation(title=str(number)) for number in range(7)]
+    assert [one["id"] for one in await pages(ada, "/v1/conversations", 3)] == made[::-1]
+    first = await ada.get("/v1/conversations?limit=3")
+    second = await ada.get(f"/v1/conversations?limit=3&after={first['next']}")
+    assert first["previous"] is None
+    back = await ada.get(f"/v1/conversations?limit=3&before={second['previous']}")
+    assert back["items"] == first["items"]
+    # Whoever is written to comes first.
+    await ada.post(f"/v1/conversations/{made[2]}/messages", {"text": "Hola", "reply": False}, status=202)
+    assert (await ada.get("/v1/conversations?limit=1"))["items"][0]["id"] == made[2]
+
+
+async def test_messages_are_read_in_pages(ada: Http) -> None:
+    """Without a cursor the newest page, in conversation order; `previous` leads to what was before."""
+    conversation = await ada.conversation()
+    path = f"/v1/conversations/{conversation}/messages"
+    for number in range(1, 8):
+        await ada.post(path, {"text": str(number), "reply": False}, status=202)
+    newest = await ada.get(f"{path}?limit=3")
+    assert [message["seq"] for message in newest["items"]] == [5, 6, 7]
+    assert newest["next"] is None
+    older = await ada.get(f"{path}?limit=3&before={newest['previous']}")
+    assert [message["seq"] for message in older["items"]] == [2, 3, 4]
+    oldest = await ada.get(f"{path}?limit=3&before={older['previous']}")
+    assert [message["seq"] for message in oldest["items"]] == [1]
+    assert oldest["previous"] is None
+    again = await ada.get(f"{path}?limit=3&after={older['next']}")
+    assert [message["seq"] for message in again["items"]] == [5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("PATCH", "", {"title": "Mine"}),
+        ("DELETE", "", None),
+        ("GET", "/messages", None),
+        ("POST", "/messages", {"text": "Hola"}),
+        ("GET", "/events", None),
+    ],
+)
+async def test_nobody_elses_business(
+    ada: Http, grace: Http, method: str, path: str, body: dict[str, str] | None
+) -> None:
+    """403 for what is somebody else's, 404 for what does not exist."""
+    conversation = await ada.conversation()
+    others = await grace.ask(method, f"/v1/conversations/{conversation}{path}", body, status=403)
+    assert others["code"] == "forbidden"
+    nothing = await grace.ask(method, f"/v1/conversations/{NOBODY}{path}", body, status=404)
+    assert nothing["code"] == "not_found"
+
+
+async def test_members_take_part(ada: Http, grace: Http) -> None:
+    """A member reads and writes; who takes part, and whether it is deleted, is the owner's to say."""
+    conversation = await ada.conversation(members=[grace.user])
+    path = f"/v1/conversations/{conversation}"
+    await grace.post(f"{path}/messages", {"text": "Hola", "reply": False}, status=202)
+    assert [one["id"] for one in (await grace.get("/v1/conversations"))["items"]] == [conversation]
+    assert (await grace.ask("PATCH", path, {"title": "Ours"}))["title"] == "Ours"
+    assert (await grace.ask("PATCH", path, {"members": []}, status=403))["code"] == "forbidden"
+    assert (await grace.ask("DELETE", path, status=403))["code"] == "forbidden"
+    await ada.ask("PATCH", path, {"members": []})
+    assert (await grace.get(path, status=403))["code"] == "forbidden"

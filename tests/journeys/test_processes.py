@@ -1,0 +1,82 @@
+"""Processes that are asked to stop: what they have begun is finished, and clients go on elsewhere."""
+
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from websockets.exceptions import ConnectionClosedError
+
+from server.embedded.engines import EngineURLs
+from tests.support.client import Chat, Http, chat, http
+from tests.support.house import House, new_house
+from tests.support.listener import Listener, listening
+from tests.support.talking_model import TalkingModel, spoken
+
+
+async def read_on(client: Chat | Listener) -> NoReturn:
+    """Read until it cannot be read any more, and say how that ended."""
+    while True:
+        await client.read()
+
+
+async def test_a_worker_drains(tmp_path: Path, engines: EngineURLs, model: TalkingModel) -> None:
+    """SIGTERM in mid-reply: the reply is completed by the same attempt, and nothing new is begun."""
+    house = new_house(tmp_path, engines, model)
+    async with house.web() as web, house.worker() as worker, http(web.url) as ada:
+        conversation = await ada.conversation()
+        async with chat(web.url, ada.token) as device:
+            await device.subscribe(conversation)
+            begun = (await device.send(conversation, "say 300 tokens at 150/s"))["reply"]
+            while device.heard[-1]["type"] != "reply.delta":
+                await device.read()
+            worker.terminate()
+            await worker.until_says('"event": "draining"')
+            waiting = (await device.send(conversation, "say 5 tokens"))["reply"]
+            assert (await device.until_end(begun))["type"] == "reply.completed"
+            assert await worker.ended() == 0
+            assert device.reader.texts[begun] == spoken(300)
+            assert "reply.restarted" not in device.reader.types
+            assert device.reader.status[waiting] == "queued"
+            async with house.worker():
+                await device.until_end(waiting)
+            assert device.reader.texts[waiting] == spoken(5)
+
+
+async def test_a_web_process_says_goodbye(house: House, ada: Http) -> None:
+    """SIGTERM: `going_away`, 1012, the end of the event stream; and all go on exactly on another instance."""
+    conversation = await ada.conversation()
+    async with house.web() as leaving, http(leaving.url) as guest:
+        guest.client.headers["Authorization"] = f"Bearer {ada.token}"
+        async with chat(leaving.url, ada.token) as device, listening(guest, conversation) as stream:
+            await stream.read()
+            await device.subscribe(conversation)
+            reply = (await device.send(conversation, "say 300 tokens at 150/s"))["reply"]
+            while device.heard[-1]["type"] != "reply.delta":
+                await device.read()
+            leaving.terminate()
+            with pytest.raises(ConnectionClosedError):
+                await read_on(device)
+            assert device.socket.close_code == 1012
+            goodbye = device.heard[-1]
+            assert goodbye["type"] == "going_away"
+            assert 0 < goodbye["reconnect_after"] <= 5
+            with pytest.raises(StopAsyncIteration):
+                await read_on(stream)
+        assert await leaving.ended() == 0
+        assert reply not in device.reader.ends
+    async with chat(house.here, ada.token, device.reader) as device:
+        assert (await device.subscribe(conversation, after=device.reader.after))["recovered"]
+        await device.until_end(reply)
+    async with listening(ada, conversation, stream.last_id, stream.reader) as stream:
+        await stream.until_end(reply)
+    assert device.reader.texts[reply] == stream.reader.texts[reply] == spoken(300)
+
+
+async def test_ready_means_delivering(house: House, ada: Http) -> None:
+    """Each instance has sent itself an event and got it back; metrics count what is open."""
+    assert (await ada.get("/readyz")) == {"status": "ready", "wrong": {}}
+    assert (await ada.get("/healthz")) == {"status": "alive"}
+    async with chat(house.here, ada.token):
+        metrics = (await ada.client.get("/metrics")).text
+    sockets = next(line for line in metrics.splitlines() if line.startswith("tertulia_sockets "))
+    assert float(sockets.split()[1]) >= 1

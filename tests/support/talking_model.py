@@ -1,0 +1,103 @@
+"""A model that does what it is told: a real server of OpenAI's protocol, whose answer stands in the prompt.
+
+    say 200 tokens at 100/s
+    say 20 tokens, then end early          or: break off, fall silent
+    refuse with 401
+
+Anything else gets a dozen tokens at once. What is said is known beforehand (`spoken`), no two stretches of it are
+alike, and it is made of what counting code points, UTF-16 units, bytes and graphemes each count in another way.
+"""
+
+import json
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from anyio.from_thread import start_blocking_portal
+from typing_extensions import override
+
+from tests.support.scripted_server import Answer, Request, ScriptedServer, Step
+from tests.support.wires import OpenAIWire
+
+MODEL = "talker-1"
+OTHER_MODEL = "talker-2"
+
+_WORDS = (
+    "Hola",
+    " mañana",
+    " n̂e\u0301",
+    " 👩🏽‍🚀",
+    "\n",
+    " 日本語",
+    " 🇪🇸",
+    "…",
+    ' "quoted\\"',
+    " नमस्ते",
+    "\u2028",
+    "\t𝔘",
+)
+_SAY = re.compile(r"say (\d+) tokens(?: at (\d+)/s)?(?:, then (end early|break off|fall silent))?")
+_REFUSE = re.compile(r"refuse with (\d+)")
+_ENDS: dict[str, list[Step]] = {"end early": [], "break off": ["cut"], "fall silent": ["stall"]}
+_BY_DEFAULT = 12
+
+
+def spoken(tokens: int) -> str:
+    """So many tokens, as one text."""
+    return "".join(map(_token, range(tokens)))
+
+
+def _token(number: int) -> str:
+    return f"{_WORDS[number % len(_WORDS)]}{number}"
+
+
+class TalkingModel(ScriptedServer):
+    """Remembers what it was asked."""
+
+    @property
+    def base_url(self) -> str:
+        """What `OPENAI_BASE_URL` is set to."""
+        return f"{self.url}/v1"
+
+    def requests_for(self, text: str) -> list[dict[str, Any]]:
+        """The requests for an answer to a message with this text."""
+        return [json.loads(request.body) for request in list(self.requests) if _question(request) == text]
+
+    def was_left(self, text: str) -> bool:
+        """Whether the answer to such a message was still being given when its client left."""
+        return any(_question(request) == text for request in list(self.left))
+
+    @override
+    def answer(self, request: Request) -> Answer:
+        if not request.body:
+            models = [{"id": name, "object": "model"} for name in (MODEL, OTHER_MODEL)]
+            return Answer([json.dumps({"object": "list", "data": models}).encode()], headers=_JSON)
+        asked = _question(request)
+        wire = OpenAIWire()
+        if refusal := _REFUSE.search(asked):
+            # As careless as a server can be: it quotes the key that it was given.
+            message = f"No: {request.headers.get('authorization')}"
+            return Answer([wire.refusal("refused", message)], int(refusal[1]), _JSON)
+        said = _SAY.search(asked)
+        tokens, pace, end = (int(said[1]), said[2], said[3]) if said else (_BY_DEFAULT, None, None)
+        steps: list[Step] = [wire.opening()]
+        for number in range(tokens):
+            steps.append(wire.text(_token(number)))
+            if pace:
+                steps.append(1 / int(pace))
+        return Answer([*steps, *(_ENDS[end] if end else [wire.closing(tokens)])])
+
+
+_JSON = {"content-type": "application/json"}
+
+
+def _question(request: Request) -> str:
+    return json.loads(request.body)["messages"][-1]["content"] if request.body else ""
+
+
+@contextmanager
+def talking_model() -> Generator[TalkingModel]:
+    """Run it, on a thread of its own: it outlives the loops of single tests."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(TalkingModel()) as model:
+        yield model
