@@ -100,6 +100,13 @@ class Reads:
             found = await ReplyDocument.find(wanted).sort("created_at").limit(limit).to_list()
         return [Reply.model_validate(document) for document in found]
 
+    async def queued(self, before: datetime, limit: int) -> list[Reply]:
+        """Replies that were put into a queue before a moment and that no worker has begun, the oldest first."""
+        async with reachable():
+            wanted = {"status": "queued", "queued_at": {"$lt": before}}
+            found = await ReplyDocument.find(wanted).sort("queued_at").limit(limit).to_list()
+        return [Reply.model_validate(document) for document in found]
+
     async def character(self, character: str) -> Character:
         """One character."""
         async with reachable():

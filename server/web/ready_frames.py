@@ -5,12 +5,17 @@ uvicorn's sans-I/O protocol offers it when it is this subclass (`ws=ReadyFrames`
 the same for every client.
 """
 
-from asyncio import Transport
+import socket
+from asyncio import BaseTransport, Transport
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 EXTENSION = "tertulia.ready_frames"
+
+_KERNEL_BYTES = 64 * 1024
+"""What the kernel holds for one client (Linux takes twice as much, for its own accounts). Left to itself it holds
+megabytes: a slow reader would be minutes behind before we noticed that it is slow, and its memory is nobody's."""
 
 
 class FrameWriter:
@@ -42,6 +47,13 @@ class ReadyFrames(WebSocketsSansIOProtocol):
     """The protocol that offers a writer as the extension."""
 
     _writer: FrameWriter
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """As the parent does; bounds what waits for the client where we cannot see it."""
+        super().connection_made(transport)
+        connection: socket.socket | None = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
 
     def handle_connect(self, event: Request) -> None:
         """As the parent does; its task has not begun to run when it returns."""

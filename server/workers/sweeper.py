@@ -1,4 +1,4 @@
-"""Mends what a crash left between a commit and the queue: a reply that is owed and that no queue ever had."""
+"""Mends what the queue does not know: a reply whose job a crash kept from it, or that was lost with its data."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from server.commands.announce import Announcer
+from realtime.errors import Unavailable as EngineAway
+from realtime.queue.contract import Queue
+from server.commands.announce import LANE, Announcer
 from server.domain.errors import Unavailable
 from server.domain.events import MessageCreated, ReplyRequested
 from server.domain.reply import Reply
@@ -20,6 +22,7 @@ _EVERY_SECONDS = 5.0
 _GRACE = timedelta(seconds=5)
 _RETRY = timedelta(seconds=30)
 _AT_ONCE = 100
+_COMPARED = 1000
 
 
 class Sweeper:
@@ -30,12 +33,14 @@ class Sweeper:
         store: EventStore,
         reads: Reads,
         writes: Writes,
+        queue: Queue,
         announcer: Announcer,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._reads = reads
         self._writes = writes
+        self._queue = queue
         self._announcer = announcer
         self._clock = clock
 
@@ -44,7 +49,7 @@ class Sweeper:
         while True:
             try:
                 await self.sweep()
-            except Unavailable as error:
+            except (Unavailable, EngineAway) as error:
                 _log.warning("cannot sweep now", error=str(error))
             await asyncio.sleep(_EVERY_SECONDS)
 
@@ -52,15 +57,25 @@ class Sweeper:
         """One round; returns how many replies were mended."""
         now = self._clock()
         mended = 0
-        for reply in await self._reads.not_queued(now - _GRACE, _AT_ONCE):
+        never = await self._reads.not_queued(now - _GRACE, _AT_ONCE)
+        for reply in never + await self._lost(now - _GRACE):
             if await self._writes.claim_sweep(reply.id, now, now - _RETRY):
                 await self._mend(reply, now)
                 mended += 1
         return mended
 
+    async def _lost(self, before: datetime) -> list[Reply]:
+        """Those that wait for a worker, and whose job the queue does not have any more."""
+        waiting = await self._reads.queued(before, _COMPARED)
+        if not waiting:
+            return []
+        # Read after the store: a job that has been finished since is not taken for lost without need.
+        held = {payload["reply"] for payload in await self._queue.payloads(LANE)}
+        return [reply for reply in waiting if reply.id not in held]
+
     async def _mend(self, reply: Reply, now: datetime) -> None:
         """Announce the message and its reply again, from the stored facts; to clients that is idempotent."""
-        _log.warning("accepted, never queued: mending", reply=reply.id)
+        _log.warning("accepted, not in the queue: mending", reply=reply.id)
         created: MessageCreated | None = None
         async for stored in self._store.replay(reply.conversation):
             match stored.event:
