@@ -11,7 +11,7 @@ async def test_a_hundred_sends_at_once(house: House, ada: Http, grace: Http) -> 
     conversation = await ada.conversation()
     grace.client.headers["Authorization"] = f"Bearer {ada.token}"  # her connection, another instance
     path = f"/v1/conversations/{conversation}/messages"
-    said = {"text": "say 7 tokens", "key": "the-one"}
+    said = {"text": "say 17 tokens", "key": "the-one"}
     async with chat(house.here, ada.token) as device, chat(house.there, ada.token) as other:
         answers = await asyncio.gather(
             *(http.post(path, said, status=202) for http in (ada, grace) for _ in range(49)),
