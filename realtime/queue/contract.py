@@ -41,6 +41,10 @@ class Queue(Protocol):
         """The job is done and must not come again."""
         ...
 
+    async def jobs(self, lane: str) -> list[dict[str, str]]:
+        """The payloads of all jobs of a lane, those that wait and those that are worked on."""
+        ...
+
     async def depth(self, lane: str) -> tuple[int, int]:
         """How many jobs of a lane wait, and how many are worked on."""
         ...

@@ -75,6 +75,12 @@ class RedisQueue:
             pipe.xdel(_key(job.lane), job.receipt)
             await pipe.execute(raise_on_error=False)
 
+    async def jobs(self, lane: str) -> list[dict[str, str]]:
+        """See the port."""
+        async with translated_errors():
+            rows = cast("list[Any]", await self._client.xrange(_key(lane)))
+        return [_job(lane, row).payload for row in rows]
+
     async def depth(self, lane: str) -> tuple[int, int]:
         """See the port."""
         async with translated_errors(), self._client.pipeline(transaction=False) as pipe:

@@ -192,3 +192,14 @@ async def test_everything_is_unavailable_where_nothing_answers(absent: Engine, n
     for call in (*calls, queue.renew("a", [job]), queue.finish(job)):
         with pytest.raises(Unavailable):
             await call
+
+
+async def test_all_jobs_can_be_seen(engine: Engine, name: str) -> None:
+    """`jobs` tells what waits and what is worked on, and neither what is done nor anything of an unknown lane."""
+    queue = engine.queue()
+    assert await queue.jobs(name) == []
+    for n in range(3):
+        await queue.enqueue(name, {"n": str(n)})
+    done, _ = await queue.claim("a", [name], 2, 1)
+    await queue.finish(done)
+    assert await queue.jobs(name) == [{"n": "1"}, {"n": "2"}]
