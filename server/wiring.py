@@ -141,7 +141,7 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
             feed=RedisFeed(subscriptions),
             queue=queue,
             signals=RedisSignals(commands, subscriptions),
-            announcer=Announcer(log, queue, writes),
+            announcer=Announcer(log, queue),
             registry=registry,
             default_provider=default_provider,
         )

@@ -1,4 +1,8 @@
-"""Mends what the queue does not know: a reply whose job a crash kept from it, or that was lost with its data."""
+"""Mends what a crash left between a commit and the queue: a reply that is owed and that the queue does not have.
+
+The queue itself is asked, not a mark in the store: a mark would be a write for every send, in the way of the worker
+that takes the reply up at that moment, and would be wrong once the queue has lost what it had.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -21,8 +25,7 @@ _log = structlog.get_logger(__name__)
 _EVERY_SECONDS = 5.0
 _GRACE = timedelta(seconds=5)
 _RETRY = timedelta(seconds=30)
-_AT_ONCE = 100
-_COMPARED = 1000
+_AT_ONCE = 1000
 
 
 class Sweeper:
@@ -54,26 +57,21 @@ class Sweeper:
             await asyncio.sleep(_EVERY_SECONDS)
 
     async def sweep(self) -> int:
-        """One round; returns how many replies were mended."""
+        """One round; returns how many replies were mended. Errors: `Unavailable` of the store or of the queue."""
         now = self._clock()
         mended = 0
-        never = await self._reads.not_queued(now - _GRACE, _AT_ONCE)
-        for reply in never + await self._lost(now - _GRACE):
-            if await self._writes.claim_sweep(reply.id, now, now - _RETRY):
-                await self._mend(reply, now)
+        waiting = await self._reads.not_begun(now - _GRACE, _AT_ONCE)
+        if not waiting:
+            return 0
+        # Read after the store: a job that was finished in between is not taken for lost without need.
+        queued = {job["reply"] for job in await self._queue.payloads(LANE)}
+        for reply in waiting:
+            if reply.id not in queued and await self._writes.claim_sweep(reply.id, now, now - _RETRY):
+                await self._mend(reply)
                 mended += 1
         return mended
 
-    async def _lost(self, before: datetime) -> list[Reply]:
-        """Those that wait for a worker, and whose job the queue does not have any more."""
-        waiting = await self._reads.queued(before, _COMPARED)
-        if not waiting:
-            return []
-        # Read after the store: a job that has been finished since is not taken for lost without need.
-        held = {payload["reply"] for payload in await self._queue.payloads(LANE)}
-        return [reply for reply in waiting if reply.id not in held]
-
-    async def _mend(self, reply: Reply, now: datetime) -> None:
+    async def _mend(self, reply: Reply) -> None:
         """Announce the message and its reply again, from the stored facts; to clients that is idempotent."""
         _log.warning("accepted, not in the queue: mending", reply=reply.id)
         created: MessageCreated | None = None
@@ -82,6 +80,6 @@ class Sweeper:
                 case MessageCreated() as event if event.message == reply.message:
                     created = event
                 case ReplyRequested() as event if event.reply == reply.id:
-                    await self._announcer.sent(created, event, now)
+                    await self._announcer.sent(created, event)
                 case _:
                     pass
