@@ -46,7 +46,7 @@ browser-test: setup ## Run the page's tests in a real browser
 	$(BIN)/python -m pytest tests/browser
 
 chaos: setup ## Run the long versions of the fault tests
-	CHAOS=long $(BIN)/python -m pytest tests/faults
+	CHAOS=long $(BIN)/python -m pytest -s tests/faults
 
 clean: ## Remove what was set up and built; the data of `make up` stays
 	rm -rf $(VENV) node_modules static/vendor .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache

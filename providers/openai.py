@@ -175,13 +175,18 @@ class OpenAIProvider:
     ) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]]:
         temperature = self._config.temperature if prompt.temperature is None else prompt.temperature
         max_tokens = self._config.max_tokens if prompt.max_tokens is None else prompt.max_tokens
+        # Beside the SDK's own arguments: it goes through each message type by type, which for a long conversation
+        # takes longer than everything else here, and holds up all other streams meanwhile.
+        body: dict[str, object] = {"messages": [_message(turn) for turn in prompt.turns]}
+        if max_tokens is not None:
+            body[self._limit_field] = max_tokens
         return self._client.chat.completions.with_streaming_response.create(
             model=prompt.model,
-            messages=[_message(turn) for turn in prompt.turns],
+            messages=[],
             stream=True,
             stream_options={"include_usage": True},
             temperature=omit if temperature is None else temperature,
-            extra_body=None if max_tokens is None else {self._limit_field: max_tokens},
+            extra_body=body,
         )
 
     @contextmanager

@@ -29,9 +29,10 @@ class EventSplitter:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Take the next bytes, cut anywhere; raises `EventTooLong`."""
-        if self._after_cr:
+        if self._after_cr and chunk:
             # The other half of a CR LF: the CR has ended the line already.
             chunk = chunk.removeprefix(b"\n")
+            self._after_cr = False
         if not chunk:
             return []
         self._after_cr = chunk.endswith(b"\r")

@@ -22,8 +22,9 @@ from realtime.session import ClientFrame, CloseCode, Limits, Refused, Session
 _log = structlog.get_logger(__name__)
 
 _encode = msgspec.json.Encoder().encode
-_SUBSCRIBE_TRIES = 3
-_RESET_RETRY_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
+_MOST_ANSWERS = 1024 * 1024
+"""Bytes of answers that may wait before no more is asked: snapshots can be large."""
 
 
 class SocketClosed(Exception):
@@ -110,6 +111,8 @@ class Connection:
         self._session = Session(application.decode, limits, loop.time())
         self._outbox = Outbox(application.merger)
         self._subscriptions: dict[str, Subscription] = {}
+        self._restarts: dict[str, asyncio.Task[None]] = {}
+        """Topics that the client is owed a snapshot of."""
         self._now = loop.time
         self._tasks: set[asyncio.Task[None]] = set()
         self._writer: asyncio.Task[None] | None = None
@@ -122,7 +125,7 @@ class Connection:
         try:
             if await self._until_greeted():
                 while not self._closing:
-                    await self._serve(await self._socket.receive())
+                    await self._serve(await self._next())
         except SocketClosed:
             pass
         finally:
@@ -132,7 +135,7 @@ class Connection:
         """Serve a client that says nothing and was admitted already: it follows one topic until it leaves."""
         self._session.greet(user)
         try:
-            await self._begin(topic, after, None)
+            await self._follow(topic, after, None)
             while not self._closing:
                 await self._socket.receive()
         except SocketClosed:
@@ -150,9 +153,7 @@ class Connection:
 
     def reset(self, topic: str) -> None:
         """The topic began anew: give the client a snapshot."""
-        self._subscriptions.pop(topic, None)
-        self._outbox.forget(topic)
-        self._spawn(self._begin_again(topic))
+        self._restart(topic)
 
     def say(self, **fields: object) -> None:
         """Send a frame that is of no log; a field that is None is left out."""
@@ -175,11 +176,17 @@ class Connection:
 
     # ── inbound ──────────────────────────────────────────────────────────────────────────────────────────────
 
+    async def _next(self) -> str | bytes:
+        """The client's next frame, once it has read what it asked for before."""
+        while self._writer is not None and self._outbox.answer_bytes > _MOST_ANSWERS:
+            await asyncio.wait({self._writer})
+        return await self._socket.receive()
+
     async def _until_greeted(self) -> bool:
         try:
             async with asyncio.timeout(self._limits.hello_seconds):
                 while not self._session.greeted and not self._closing:
-                    await self._serve(await self._socket.receive())
+                    await self._serve(await self._next())
         except TimeoutError:
             await self._close(CloseCode.NO_HELLO, "no hello in time")
             return False
@@ -233,61 +240,76 @@ class Connection:
         topic = frame.conversation
         await self._application.admit(user, topic)
         self._unsubscribe(topic)
-        self._session.may_subscribe(len(self._subscriptions))
-        await self._begin(topic, frame.position, frame.id)
+        self._session.may_subscribe(len(self._subscriptions) + len(self._restarts))
+        await self._follow(topic, frame.position, frame.id)
 
     def _unsubscribe(self, topic: str) -> None:
+        restart = self._restarts.pop(topic, None)
+        if restart is not None:
+            restart.cancel()
+        self._detach(topic)
+
+    def _detach(self, topic: str) -> None:
         subscription = self._subscriptions.pop(topic, None)
         if subscription is not None:
             self._hub.unsubscribe(subscription)
         self._outbox.forget(topic)
 
+    async def _follow(self, topic: str, after: Position | None, frame_id: str | None) -> None:
+        """Errors: `Unavailable` and `Refused`; the client was told nothing then."""
+        try:
+            await self._begin(topic, after, frame_id)
+        except Overloaded:
+            # The client was told a position that cannot be continued: what it gets next replaces it.
+            self._restart(topic)
+
     async def _begin(self, topic: str, after: Position | None, frame_id: str | None) -> None:
-        for tries_left in reversed(range(_SUBSCRIBE_TRIES)):
-            subscription, reading = await self._hub.subscribe(topic, self, after)
-            try:
-                snapshot = None if reading.recovered else await self._application.snapshot(topic, reading)
-                self._subscriptions[topic] = subscription
-                self.say(
-                    type="subscribed",
-                    id=frame_id,
-                    conversation=topic,
-                    epoch=reading.position.epoch,
-                    offset=reading.position.offset,
-                    recovered=reading.recovered,
-                    snapshot=snapshot,
-                )
-                for entry in reading.entries:
-                    self.deliver(Event(topic, entry.offset, entry.body))
-                subscription.go_live(reading.position)
-            except Overloaded:
-                # The client was told a position that cannot be continued: what it gets next replaces it.
-                self._unsubscribe(topic)
-                after, frame_id = None, None
-                if not tries_left:
-                    raise Refused("unavailable", "Too much is going on here.", retry_after=1.0) from None
-            except BaseException:
-                self._hub.unsubscribe(subscription)
-                raise
-            else:
-                return
+        subscription, reading = await self._hub.subscribe(topic, self, after)
+        try:
+            snapshot = None if reading.recovered else await self._application.snapshot(topic, reading)
+        except BaseException:
+            self._hub.unsubscribe(subscription)
+            raise
+        self._subscriptions[topic] = subscription
+        self.say(
+            type="subscribed",
+            id=frame_id,
+            conversation=topic,
+            epoch=reading.position.epoch,
+            offset=reading.position.offset,
+            recovered=reading.recovered,
+            snapshot=snapshot,
+        )
+        for entry in reading.entries:
+            self.deliver(Event(topic, entry.offset, entry.body))
+        subscription.go_live(reading.position)
+
+    def _restart(self, topic: str) -> None:
+        """Owe the client a snapshot, unless it is on its way already."""
+        self._detach(topic)
+        if topic not in self._restarts and not self._closing:
+            self._restarts[topic] = self._spawn(self._begin_again(topic))
 
     async def _begin_again(self, topic: str) -> None:
         user = self._session.user
         assert user is not None
-        while not self._closing:
-            try:
-                await self._application.admit(user, topic)
-                await self._begin(topic, None, None)
-            except Unavailable:
-                await asyncio.sleep(_RESET_RETRY_SECONDS)
-            except Refused as refusal:
-                if refusal.code != "unavailable":
-                    self._refuse(refusal, None)
-                    return
-                await asyncio.sleep(_RESET_RETRY_SECONDS)
-            else:
-                return
+        while not await self._began(user, topic):
+            self._detach(topic)
+            await asyncio.sleep(_RETRY_SECONDS)
+        del self._restarts[topic]
+
+    async def _began(self, user: str, topic: str) -> bool:
+        """Whether the client has its snapshot, or was told why it will not get one."""
+        try:
+            await self._application.admit(user, topic)
+            await self._begin(topic, None, None)
+        except (Unavailable, Overloaded):
+            return False
+        except Refused as refusal:
+            if refusal.code == "unavailable":
+                return False
+            self._refuse(refusal, None)
+        return True
 
     # ── outbound ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -312,8 +334,7 @@ class Connection:
                 async with asyncio.timeout(self._limits.write_seconds):
                     await self._socket.send(item.text.decode())
             for topic in list(self._outbox.lapsed):
-                self._unsubscribe(topic)
-                self._spawn(self._begin_again(topic))
+                self._restart(topic)
         except TimeoutError:
             await self._close(CloseCode.TOO_SLOW, "reading too slowly")
         except SocketClosed:
@@ -341,5 +362,13 @@ class Connection:
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        bug = None if task.cancelled() else task.exception()
+        if bug is not None:
+            # A client that is deaf from here on must not believe that all is well.
+            _log.error("a bug ended a connection", exc_info=bug)
+            self._socket.abort()

@@ -2,8 +2,8 @@
 
 Nothing here awaits: the socket's writer takes from it when the client can read again. While a client is slow,
 consecutive deltas of one text merge into one frame. Past the bound, what waits for a topic is dropped as a whole
-and the topic is *lapsed*: the session owes its client a fresh snapshot. Answers are never dropped: a client
-cannot cause more of them than it sends frames, and those are limited.
+and the topic is *lapsed*: the session owes its client a fresh snapshot. Answers are never dropped: who lets too many
+bytes of them wait is not asked for more frames.
 """
 
 from collections import deque
@@ -36,7 +36,7 @@ class _Waiting:
 
 
 class Outbox:
-    """Bounded by `max_bytes` of bodies that wait."""
+    """Bounded by `max_bytes` of bodies that wait; answers are counted apart."""
 
     def __init__(self, merger: Merger, max_bytes: int = 256 * 1024) -> None:
         self._merger = merger
@@ -44,6 +44,8 @@ class Outbox:
         self._queue: deque[_Waiting | Answer] = deque()
         self._last: dict[str, _Waiting] = {}
         self._bytes = 0
+        self.answer_bytes = 0
+        """Bytes of answers that wait."""
         self.lapsed: set[str] = set()
 
     def __bool__(self) -> bool:
@@ -58,6 +60,7 @@ class Outbox:
         """Append an item; may merge it, or lapse its topic."""
         if isinstance(item, Answer):
             self._queue.append(item)
+            self.answer_bytes += len(item.text)
             return
         if item.topic in self.lapsed:
             return
@@ -87,6 +90,7 @@ class Outbox:
         while self._queue:
             head = self._queue.popleft()
             if isinstance(head, Answer):
+                self.answer_bytes -= len(head.text)
                 return head
             if head.dropped:
                 continue

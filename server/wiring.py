@@ -141,7 +141,7 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
             feed=RedisFeed(subscriptions),
             queue=queue,
             signals=RedisSignals(commands, subscriptions),
-            announcer=Announcer(log, queue, writes),
+            announcer=Announcer(log, queue),
             registry=registry,
             default_provider=default_provider,
         )
@@ -211,7 +211,7 @@ async def worker(settings: Settings) -> AsyncGenerator[Runner]:
         runner = Runner(
             parts.queue, parts.signals, parts.reads, job.run, parts.instance, settings.worker_concurrency
         )
-        sweeper = Sweeper(parts.store, parts.reads, parts.writes, parts.announcer, now)
+        sweeper = Sweeper(parts.store, parts.reads, parts.writes, parts.queue, parts.announcer, now)
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(publisher.run()), group.create_task(sweeper.run())]
             yield runner

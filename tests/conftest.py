@@ -1,3 +1,3 @@
 """What all tests share."""
 
-pytest_plugins = ["tests.support.engines", "tests.support.house"]
+pytest_plugins = ["tests.support.engines", "tests.support.house", "tests.support.chaos"]

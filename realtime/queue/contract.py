@@ -41,6 +41,10 @@ class Queue(Protocol):
         """The job is done and must not come again."""
         ...
 
+    async def payloads(self, lane: str) -> list[dict[str, str]]:
+        """What the jobs of a lane say, those that wait and those that are worked on: to find out what it has lost."""
+        ...
+
     async def depth(self, lane: str) -> tuple[int, int]:
         """How many jobs of a lane wait, and how many are worked on."""
         ...

@@ -4,8 +4,6 @@ Nothing here decides anything. When the log or the queue is away the commit stil
 next snapshot, and what no queue has is found and queued by the sweeper.
 """
 
-from datetime import datetime
-
 import msgspec
 import structlog
 
@@ -13,7 +11,6 @@ from realtime.errors import Overloaded, Unavailable
 from realtime.log.contract import Close, Log, Open, Record
 from realtime.queue.contract import Queue
 from server.domain import events, wire
-from server.storage.writes import Writes
 
 _log = structlog.get_logger(__name__)
 
@@ -24,10 +21,9 @@ LANE = "replies"
 class Announcer:
     """Publishes what was committed."""
 
-    def __init__(self, log: Log, queue: Queue, writes: Writes) -> None:
+    def __init__(self, log: Log, queue: Queue) -> None:
         self._log = log
         self._queue = queue
-        self._writes = writes
 
     async def publish(self, conversation: str, records: list[Record]) -> bool:
         """Append to the conversation's log; False when it is away."""
@@ -42,7 +38,7 @@ class Announcer:
         return not refused
 
     async def sent(
-        self, created: events.MessageCreated | None, requested: events.ReplyRequested | None, now: datetime
+        self, created: events.MessageCreated | None, requested: events.ReplyRequested | None
     ) -> None:
         """A message and the reply that is owed: to the clients first, then to the queue."""
         records = [Record(message_created(created).body())] if created else []
@@ -54,7 +50,7 @@ class Announcer:
             records.append(_queued(requested, await self._place()))
         await self.publish(conversation, records)
         if requested is not None:
-            await self._enqueue(requested, now)
+            await self._enqueue(requested)
 
     async def updated(self, changed: events.ConversationChanged) -> None:
         """The conversation has another title, character, settings or members."""
@@ -74,11 +70,10 @@ class Announcer:
             return 1
         return waiting + 1
 
-    async def _enqueue(self, requested: events.ReplyRequested, now: datetime) -> None:
+    async def _enqueue(self, requested: events.ReplyRequested) -> None:
         job = {"reply": requested.reply, "conversation": requested.conversation}
         try:
             await self._queue.enqueue(LANE, job)
-            await self._writes.mark_queued(requested.reply, now)
         except (Unavailable, Overloaded) as error:
             _log.warning("accepted, not queued: left to the sweeper", reply=requested.reply, error=str(error))
 

@@ -53,7 +53,7 @@ class SendMessage:
             return await self._earlier(user, conversation, new)
         created = next(event for event in appended if isinstance(event, MessageCreated))
         requested = next((event for event in appended if isinstance(event, ReplyRequested)), None)
-        await self._announcer.sent(created, requested, self._clock())
+        await self._announcer.sent(created, requested)
         for event in appended:
             if isinstance(event, ConversationChanged):
                 await self._announcer.updated(event)

@@ -181,6 +181,14 @@ class DeltaMerger:
         return f"{type(delta).__name__} {delta.reply}"
 
     def merge(self, bodies: Sequence[bytes]) -> bytes:
-        """One delta with all their text, at the place of the first."""
+        """One delta that leaves the text that all of them leave; one that tells some of it anew replaces that."""
         deltas = [_growing.decode(body) for body in bodies]
-        return msgspec.structs.replace(deltas[0], text="".join(delta.text for delta in deltas)).body()
+        pieces: list[str] = []
+        at, length = deltas[0].at, 0
+        for delta in deltas:
+            if delta.at != at + length:
+                kept = "".join(pieces)[: max(delta.at - at, 0)]
+                at, pieces, length = min(at, delta.at), [kept], len(kept)
+            pieces.append(delta.text)
+            length += len(delta.text)
+        return msgspec.structs.replace(deltas[0], at=at, text="".join(pieces)).body()

@@ -118,7 +118,6 @@ class ReplyDocument(StoredDocument):
     provider: str | None = None
     model: str | None = None
     created_at: datetime
-    queued_at: datetime | None = None
     swept_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None

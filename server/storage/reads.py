@@ -93,10 +93,10 @@ class Reads:
             wanted = {"_id": {"$in": replies}, "cancel_requested": True}
             return [found.id for found in await ReplyDocument.find(wanted).to_list()]
 
-    async def not_queued(self, before: datetime, limit: int) -> list[Reply]:
-        """Replies accepted before a moment that no queue ever had: somebody died between commit and enqueue."""
+    async def not_begun(self, before: datetime, limit: int) -> list[Reply]:
+        """The oldest replies that were accepted before a moment and that no worker has begun."""
         async with reachable():
-            wanted = {"status": "queued", "queued_at": None, "created_at": {"$lt": before}}
+            wanted = {"status": "queued", "created_at": {"$lt": before}}
             found = await ReplyDocument.find(wanted).sort("created_at").limit(limit).to_list()
         return [Reply.model_validate(document) for document in found]
 

@@ -34,13 +34,9 @@ class Writes:
         """Mark a reply as to be stopped; a mark, because the signal to its worker may be lost."""
         await self._mark(reply, {"cancel_requested": True})
 
-    async def mark_queued(self, reply: str, now: datetime) -> None:
-        """A queue has it."""
-        await self._mark(reply, {"queued_at": now})
-
     async def claim_sweep(self, reply: str, now: datetime, stale: datetime) -> bool:
-        """Whether the caller is the one to mend a reply: nobody else has tried since `stale`."""
-        free = {"_id": reply, "queued_at": None, "$or": [{"swept_at": None}, {"swept_at": {"$lt": stale}}]}
+        """Whether the caller is the one to mend a reply: it still waits, and nobody else has tried since `stale`."""
+        free = {"_id": reply, "status": "queued", "$or": [{"swept_at": None}, {"swept_at": {"$lt": stale}}]}
         async with reachable():
             result = await ReplyDocument.collection().update_one(free, {"$set": {"swept_at": now}})
         return result.modified_count == 1

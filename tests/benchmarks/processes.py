@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -95,7 +96,7 @@ async def running(
     arguments: Sequence[str], *, core: int, folder: Path, environment: Mapping[str, str] | None = None
 ) -> AsyncGenerator[Process]:
     """Run a program for as long as the body; what it says on stderr is kept in `folder`."""
-    log = folder / f"{len(list(folder.iterdir()))}.log"
+    log = folder / f"{time.monotonic_ns()}.log"
     with log.open("w") as errors, on_core(core):
         child = await asyncio.create_subprocess_exec(
             *arguments,

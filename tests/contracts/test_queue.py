@@ -76,6 +76,20 @@ async def test_a_long_wait_is_no_failure(engine: Engine, name: str) -> None:
     assert await queue.claim("a", [name], 1, 60) == []
 
 
+async def test_a_lane_tells_what_it_holds(engine: Engine, name: str) -> None:
+    """What waits and what is worked on, however many; nothing of what is finished, or was lost."""
+    queue = engine.queue()
+    assert await queue.payloads(name) == []
+    for n in range(1005):
+        await queue.enqueue(name, {"n": str(n)})
+    for job in await queue.claim("a", [name], 2, 1):
+        if job.payload["n"] == "0":
+            await queue.finish(job)
+    assert [int(payload["n"]) for payload in await queue.payloads(name)] == list(range(1, 1005))
+    await engine.empty(name)
+    assert await queue.payloads(name) == []
+
+
 async def test_a_finished_job_never_comes_again(engine: Engine, name: str) -> None:
     """It is neither waiting nor worked on, even when its lease would have run out."""
     queue = engine.queue(lease_seconds=0)

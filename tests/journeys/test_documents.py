@@ -50,8 +50,7 @@ async def test_the_openapi_document_is_valid(ada: Http) -> None:
 
 async def test_the_asyncapi_document_is_valid(ada: Http) -> None:
     """AsyncAPI 3.0, by the schema of the specification."""
-    if not ASYNCAPI.exists():
-        pytest.skip("`make setup` fetches the schema")
+    assert ASYNCAPI.exists(), "`make setup` fetches the schema"
     schema = json.loads(ASYNCAPI.read_text())
     document = await ada.get("/asyncapi.json")
     check = jsonschema.validators.validator_for(schema)(schema)

@@ -26,8 +26,13 @@ class Http:
     async def become_guest(self, name: str = "Ada") -> Self:
         """Get a token."""
         session = await self.post("/v1/session", {"name": name}, status=201)
-        self.token, self.user = session["token"], session["user"]
-        self.client.headers["Authorization"] = f"Bearer {self.token}"
+        self.user = session["user"]
+        return self.come_back(session["token"])
+
+    def come_back(self, token: str) -> Self:
+        """Go on with a token."""
+        self.token = token
+        self.client.headers["Authorization"] = f"Bearer {token}"
         return self
 
     async def ask(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
@@ -58,10 +63,11 @@ class Http:
 
 
 @asynccontextmanager
-async def http(base_url: str) -> AsyncIterator[Http]:
-    """A guest with a token."""
+async def http(base_url: str, token: str = "") -> AsyncIterator[Http]:
+    """A guest with a new token, or with one that was given before."""
     async with httpx2.AsyncClient(base_url=base_url, trust_env=False, timeout=30, verify=False) as client:
-        yield await Http(base_url, client).become_guest()
+        guest = Http(base_url, client)
+        yield guest.come_back(token) if token else await guest.become_guest()
 
 
 class Reader:
@@ -79,6 +85,10 @@ class Reader:
     def after(self) -> dict[str, Any]:
         """Where to resume."""
         return {"epoch": self.epoch, "offset": self.offset}
+
+    def has_ended(self, reply: str) -> bool:
+        """Whether an event or a snapshot said that a reply is over."""
+        return f"reply.{self.status.get(reply)}" in ENDS
 
     def take(self, frame: dict[str, Any]) -> None:
         """Apply one frame that belongs to the conversation."""
@@ -180,10 +190,10 @@ class Chat:
 
 
 @asynccontextmanager
-async def chat(base_url: str, token: str, reader: Reader | None = None) -> AsyncIterator[Chat]:
-    """A socket that has said hello; with a `reader` from before it knows where it was."""
+async def chat(base_url: str, token: str, reader: Reader | None = None, **how: Any) -> AsyncIterator[Chat]:
+    """A socket that has said hello; with a `reader` from before it knows where it was. `how` is for `connect`."""
     url = base_url.replace("http", "ws", 1) + "/ws"
-    async with connect(url, subprotocols=["chat.v1"], max_size=None, proxy=None) as socket:  # type: ignore[list-item]
+    async with connect(url, subprotocols=["chat.v1"], max_size=None, proxy=None, **how) as socket:  # type: ignore[list-item]
         client = Chat(socket)
         client.reader = reader or client.reader
         welcome = await client.ask("hello", token=token)

@@ -1,6 +1,7 @@
 """A model that does what it is told: a real server of OpenAI's protocol, whose answer stands in the prompt.
 
     say 200 tokens at 100/s
+    say 200 tokens of 50 words at 100/s
     say 20 tokens, then end early          or: break off, fall silent
     refuse with 401
 
@@ -37,19 +38,22 @@ _WORDS = (
     "\u2028",
     "\t𝔘",
 )
-_SAY = re.compile(r"say (\d+) tokens(?: at (\d+)/s)?(?:, then (end early|break off|fall silent))?")
+_SAY = re.compile(
+    r"say (\d+) tokens(?: of (\d+) words)?(?: at (\d+)/s)?(?:, then (end early|break off|fall silent))?"
+)
 _REFUSE = re.compile(r"refuse with (\d+)")
 _ENDS: dict[str, list[Step]] = {"end early": [], "break off": ["cut"], "fall silent": ["stall"]}
 _BY_DEFAULT = 12
 
 
-def spoken(tokens: int) -> str:
-    """So many tokens, as one text."""
-    return "".join(map(_token, range(tokens)))
+def spoken(tokens: int, words: int = 1) -> str:
+    """So many tokens of so many words, as one text."""
+    return "".join(_token(number, words) for number in range(tokens))
 
 
-def _token(number: int) -> str:
-    return f"{_WORDS[number % len(_WORDS)]}{number}"
+def _token(number: int, words: int) -> str:
+    numbers = range(number * words, (number + 1) * words)
+    return "".join(f"{_WORDS[one % len(_WORDS)]}{one}" for one in numbers)
 
 
 class TalkingModel(ScriptedServer):
@@ -80,10 +84,11 @@ class TalkingModel(ScriptedServer):
             message = f"No: {request.headers.get('authorization')}"
             return Answer([wire.refusal("refused", message)], int(refusal[1]), _JSON)
         said = _SAY.search(asked)
-        tokens, pace, end = (int(said[1]), said[2], said[3]) if said else (_BY_DEFAULT, None, None)
+        tokens, words = (int(said[1]), int(said[2] or 1)) if said else (_BY_DEFAULT, 1)
+        pace, end = (said[3], said[4]) if said else (None, None)
         steps: list[Step] = [wire.opening()]
         for number in range(tokens):
-            steps.append(wire.text(_token(number)))
+            steps.append(wire.text(_token(number, words)))
             if pace:
                 steps.append(1 / int(pace))
         return Answer([*steps, *(_ENDS[end] if end else [wire.closing(tokens)])])

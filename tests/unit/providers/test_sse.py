@@ -69,3 +69,9 @@ def test_the_bound_is_for_each_event() -> None:
     splitter = EventSplitter(max_event=100)
     for _ in range(100):
         assert splitter.feed(b": comment\ndata: 0123456789\n\n") == [b"0123456789"]
+
+
+def test_only_one_line_feed_belongs_to_a_carriage_return() -> None:
+    """`CR | LF | LF`, each in a chunk of its own: the first LF is the CR's other half, the second ends the event."""
+    splitter = EventSplitter()
+    assert [splitter.feed(chunk) for chunk in (b"data: x\r", b"", b"\n", b"\n")] == [[], [], [], [b"x"]]

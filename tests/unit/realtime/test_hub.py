@@ -1,129 +1,17 @@
-"""The hub: one subscription per topic, whatever the engine loses on the way."""
+"""The hub: one subscription per topic, whatever is lost on the way."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from realtime import hub as hub_module
 from realtime.errors import Overloaded, Unavailable
 from realtime.frames import Event
-from realtime.hub import Hub, Subscription
-from realtime.log.contract import Position, Published, Reading, Record, Retention
+from realtime.hub import Hub
+from realtime.log.contract import Position, Published
 from tests.support.scripted_log import ScriptedFeed, ScriptedLog
+from tests.support.subscriber import TOPIC, Client, append, body, lose, running, turn
 from tests.support.waiting import wait_until
-
-TOPIC = "cnv_1"
-
-
-class Client:
-    """A subscriber that keeps what a browser would, and begins again when it is told to."""
-
-    def __init__(self, hub: Hub, topic: str = TOPIC) -> None:
-        self.hub = hub
-        self.topic = topic
-        self.subscription: Subscription | None = None
-        self.place = Position("", 0)
-        self.bodies: list[bytes] = []
-        self.begun: list[bool] = []
-        """For each time that it began: whether it was recovered."""
-        self.resets = 0
-
-    async def begin(self, after: Position | None = None) -> Reading:
-        """Subscribe, as often as the hub says that it did not work out."""
-        while True:
-            self.subscription, reading = await self.hub.subscribe(self.topic, self, after)
-            self.take(reading)
-            try:
-                self.subscription.go_live(reading.position)
-            except Overloaded:
-                self.leave()
-            else:
-                return reading
-
-    def take(self, reading: Reading) -> None:
-        """What the answer to a subscription says."""
-        self.begun.append(reading.recovered)
-        self.place = Position(reading.position.epoch, reading.position.offset - len(reading.entries))
-        for entry in reading.entries:
-            self.deliver(Event(self.topic, entry.offset, entry.body))
-
-    def deliver(self, event: Event) -> None:
-        """See `Subscriber`."""
-        assert event.offset == self.place.offset + 1, f"a hole: {self.place.offset} then {event.offset}"
-        self.place = Position(self.place.epoch, event.offset)
-        self.bodies.append(event.body)
-
-    def reset(self, topic: str) -> None:
-        """See `Subscriber`."""
-        assert topic == self.topic
-        self.resets += 1
-
-    def leave(self) -> None:
-        """Unsubscribe."""
-        assert self.subscription
-        self.hub.unsubscribe(self.subscription)
-
-    async def until(self, log: ScriptedLog) -> None:
-        """Wait until it is where the log is."""
-
-        async def arrived() -> bool:
-            return [self.place] == await log.offsets([self.topic])
-
-        await wait_until(arrived, within=5)
-
-
-@asynccontextmanager
-async def running(hub: Hub) -> AsyncGenerator[Hub]:
-    """Run a hub while the body runs."""
-    async with asyncio.TaskGroup() as group:
-        tasks = hub.start(group)
-        yield hub
-        for task in tasks:
-            task.cancel()
-
-
-@pytest.fixture
-def log() -> ScriptedLog:
-    """Give a log that loses what it is told to lose."""
-    return ScriptedLog()
-
-
-@pytest.fixture
-def feed(log: ScriptedLog) -> ScriptedFeed:
-    """Give its feed."""
-    return ScriptedFeed(log)
-
-
-@pytest.fixture
-async def hub(log: ScriptedLog, feed: ScriptedFeed) -> AsyncGenerator[Hub]:
-    """Give a running hub that checks positions so seldom that no test sees it."""
-    async with running(Hub(log, feed, check_seconds=1000)) as hub:
-        yield hub
-
-
-def body(text: object) -> bytes:
-    """An event's body."""
-    return b'{"n":"%s"}' % str(text).encode()
-
-
-async def append(log: ScriptedLog, *texts: object) -> None:
-    """Append events to the topic."""
-    await log.append(TOPIC, [Record(body(text)) for text in texts])
-
-
-async def lose(log: ScriptedLog, *texts: object) -> None:
-    """Append events whose publication is lost."""
-    log.silent = True
-    await append(log, *texts)
-    log.silent = False
-
-
-async def turn() -> None:
-    """Let everything that can go on go on."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 async def test_all_subscribers_get_the_same_event(hub: Hub, log: ScriptedLog, feed: ScriptedFeed) -> None:
@@ -290,105 +178,6 @@ async def test_duplicates_are_dropped(hub: Hub, log: ScriptedLog, feed: Scripted
     await append(log, 3)
     await turn()
     assert client.bodies == [body(1), body(2), body(3)]
-
-
-async def test_a_new_epoch_sends_everybody_to_the_beginning(hub: Hub, log: ScriptedLog) -> None:
-    """Offsets of another epoch say nothing: each subscriber is told once, and begins again."""
-    clients = [Client(hub), Client(hub)]
-    for client in clients:
-        await client.begin()
-    await append(log, 1)
-    await turn()
-    log.empty(TOPIC)
-    await append(log, "new 1")
-    await turn()
-    assert [client.resets for client in clients] == [1, 1]
-    for client in clients:
-        await client.begin()
-    await append(log, "new 2")
-    await turn()
-    assert [client.bodies for client in clients] == [[body(1), body("new 2")]] * 2
-
-
-async def test_a_reader_that_finds_a_new_epoch_resets_the_others(hub: Hub, log: ScriptedLog) -> None:
-    """The first who reads the new log brings its epoch; those who live in the old one are told, and it is not."""
-    old, new = Client(hub), Client(hub)
-    await old.begin()
-    await append(log, 1)
-    await turn()
-    log.empty(TOPIC)
-    await new.begin()
-    assert (old.resets, new.resets) == (1, 0)
-    await append(log, 2)
-    await turn()
-    assert (old.bodies, new.bodies) == ([body(1)], [body(2)])
-
-
-@pytest.mark.parametrize("others", [True, False])
-async def test_events_of_an_old_epoch_never_pass_for_new_ones(
-    hub: Hub, log: ScriptedLog, feed: ScriptedFeed, others: bool
-) -> None:
-    """What was buffered before the log began anew is not delivered under the new epoch's offsets."""
-    if others:
-        await Client(hub).begin()
-    client = Client(hub)
-    feed.confirming.clear()
-    beginning = asyncio.create_task(client.begin())
-    await turn()
-    await append(log, "old 1", "old 2", "old 3")
-    await turn()
-    log.empty(TOPIC)
-    await lose(log, "new 1", "new 2")
-    feed.confirming.set()
-    await beginning
-    await append(log, "new 3")
-    await turn()
-    assert client.bodies == [body("new 3")]
-
-
-async def test_a_reading_from_before_the_new_epoch_changes_nothing(hub: Hub, log: ScriptedLog) -> None:
-    """A slow answer out of the old epoch neither sends those away who live in the new one, nor goes live."""
-    await append(log, "old")
-    log.answering.clear()
-    late = Client(hub)
-    beginning = asyncio.create_task(late.begin())
-    await turn()
-    log.empty(TOPIC)
-    writing = asyncio.create_task(append(log, "new 1"))
-    await turn()
-    log.answering.set()
-    await asyncio.gather(beginning, writing)
-    await append(log, "new 2")
-    await turn()
-    assert late.bodies == [body("new 2")]
-
-
-async def test_a_log_that_is_trimmed_past_the_hub_means_a_snapshot() -> None:
-    """When even the hub has missed too much, its subscribers begin again."""
-    log = ScriptedLog(Retention(max_entries=2))
-    async with running(Hub(log, ScriptedFeed(log), check_seconds=1000)) as hub:
-        client = Client(hub)
-        await client.begin()
-        await lose(log, 1, 2, 3)
-        await append(log, 4)
-        await turn()
-        assert (client.resets, client.bodies) == (1, [])
-        await client.begin()
-        await append(log, 5)
-        await turn()
-        assert client.bodies == [body(5)]
-
-
-async def test_a_log_that_went_back_means_a_snapshot(hub: Hub, log: ScriptedLog, feed: ScriptedFeed) -> None:
-    """An engine that lost its last writes has the same epoch and a smaller offset; the hub notices on reconnection."""
-    client = Client(hub)
-    await client.begin()
-    await append(log, 1, 2, 3)
-    await turn()
-    log.go_back(TOPIC, 1)
-    feed.cut()
-    await turn()
-    assert client.resets == 1
 
 
 async def test_nothing_stays_attached_when_the_log_is_away(hub: Hub, log: ScriptedLog) -> None:

@@ -1,0 +1,64 @@
+"""An instance whose connections to Valkey carry nothing any more, without being closed: it says so, and heals."""
+
+import asyncio
+import time
+from pathlib import Path
+from random import Random
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from server.embedded.engines import EngineURLs
+from tests.support.chaos import sized
+from tests.support.client import http
+from tests.support.deaf_proxy import deaf_proxy
+from tests.support.house import new_house
+from tests.support.talking_model import TalkingModel, spoken
+from tests.support.waiting import wait_until
+from tests.support.wanderer import Wanderer, told
+
+CLIENTS = sized(6, 60)
+TOKENS = sized(400, 1500)
+PER_SECOND = 60
+
+
+@pytest.mark.timeout(120)
+async def test_a_deaf_instance_is_found_and_heals(
+    engines: EngineURLs, model: TalkingModel, tmp_path: Path, chance: Random
+) -> None:
+    """`/readyz` turns 503 and then 200 again, with nobody's help, and its clients end exact."""
+    house = new_house(tmp_path, engines, model)
+    address = urlsplit(house.redis_url)
+    assert address.port
+    async with deaf_proxy(address.port) as proxy:
+        through = f"redis://127.0.0.1:{proxy.listening}{address.path}"
+        async with house.worker(), house.web(CHAT_REDIS_URL=through) as web, http(web.url) as ada:
+            conversation = await ada.conversation()
+            wanderers = [
+                Wanderer([web.url], ada.token, conversation, Random(chance.random())) for _ in range(CLIENTS)
+            ]
+            text = f"say {TOKENS} tokens at {PER_SECOND}/s"
+            path = f"/v1/conversations/{conversation}/messages"
+            reply = (await ada.post(path, {"text": text}, status=202))["reply"]
+            following = [asyncio.create_task(one.until_ended(reply)) for one in wanderers]
+            await wait_until(lambda: _has_begun(wanderers, reply))
+            assert (await ada.client.get("/readyz")).status_code == 200
+            stalled, began = proxy.deafen(), time.monotonic()
+            assert (await ada.client.get("/readyz")).json()["wrong"].keys() == {"delivery"}
+            found = time.monotonic() - began
+            await wait_until(lambda: _is_ready(ada.client), within=20)
+            healed = time.monotonic() - began
+            await asyncio.gather(*following)
+    print(
+        f"{stalled} connections deaf: not ready after {found:.1f} s, well after {healed:.1f} s; {told(wanderers)}"
+    )
+    assert {wanderer.reader.texts[reply] for wanderer in wanderers} == {spoken(TOKENS)}
+
+
+async def _has_begun(wanderers: list[Wanderer], reply: str) -> bool:
+    return all(wanderer.reader.texts.get(reply) for wanderer in wanderers)
+
+
+async def _is_ready(client: httpx2.AsyncClient) -> bool:
+    return (await client.get("/readyz")).status_code == 200

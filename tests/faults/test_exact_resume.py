@@ -1,0 +1,72 @@
+"""Clients that are cut off in every way, and come back to any instance: each ends with exactly the stored text."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from server.embedded.engines import EngineURLs
+from tests.support.chaos import sized
+from tests.support.client import http
+from tests.support.house import new_house
+from tests.support.instances import Instances, instances
+from tests.support.talking_model import TalkingModel, spoken
+from tests.support.waiting import wait_until
+from tests.support.wanderer import Wanderer, told
+
+CLIENTS = sized(24, 200)
+CONVERSATIONS = sized(4, 10)
+TOKENS = sized(400, 2000)
+PER_SECOND = sized(60, 40)
+CUTS = sized(2, 6)
+TROUBLES = sized(["kill", "drain"], ["kill", "drain"] * 3)
+
+
+@pytest.mark.timeout(sized(60, 600))
+async def test_everybody_ends_with_the_stored_text(
+    engines: EngineURLs, model: TalkingModel, tmp_path: Path, chance: Random
+) -> None:
+    """Resets, stalls, instances killed and drained: no gap, nothing twice, and always by resuming."""
+    house = new_house(tmp_path, engines, model)
+    async with instances(house, 3) as fleet, house.worker():
+        async with http(fleet.urls[0]) as ada:
+            conversations = [await ada.conversation() for _ in range(CONVERSATIONS)]
+            ask = {"text": f"say {TOKENS} tokens at {PER_SECOND}/s"}
+            paths = {name: f"/v1/conversations/{name}/messages" for name in conversations}
+            replies = {
+                name: (await ada.post(paths[name], ask, status=202))["reply"] for name in conversations
+            }
+        wanderers = [
+            Wanderer(fleet.urls, ada.token, conversations[n % CONVERSATIONS], Random(chance.random()), CUTS)
+            for n in range(CLIENTS)
+        ]
+        async with asyncio.TaskGroup() as group:
+            for wanderer in wanderers:
+                group.create_task(wanderer.until_ended(replies[wanderer.conversation]))
+            group.create_task(_trouble(fleet, wanderers, chance))
+        async with http(fleet.urls[1], ada.token) as later:
+            stored = {name: await later.message(name, replies[name]) for name in conversations}
+    print(f"{CLIENTS} clients, {TOKENS} tokens: {told(wanderers)}")
+    assert {message["text"] for message in stored.values()} == {spoken(TOKENS)}
+    for wanderer in wanderers:
+        reply = replies[wanderer.conversation]
+        assert wanderer.reader.texts[reply] == stored[wanderer.conversation]["text"]
+        assert wanderer.reader.status[reply] == "completed"
+        # The log reaches back to everybody who was there: the one snapshot is that of the first visit.
+        assert wanderer.seen["snapshots"] == 1, wanderer.seen
+
+
+async def _trouble(fleet: Instances, wanderers: Sequence[Wanderer], chance: Random) -> None:
+    """Take instances away, one after the other, at random places in the text."""
+    whole = len(spoken(TOKENS))
+    places = sorted(chance.uniform(0.1, 0.7) * whole for _ in TROUBLES)
+    for kind, place in zip(TROUBLES, places, strict=True):
+
+        async def is_there(place: float = place) -> bool:
+            return any(len(text) > place for one in wanderers for text in one.reader.texts.values())
+
+        await wait_until(is_there, within=300)
+        victim = chance.randrange(len(fleet.urls))
+        await (fleet.kill(victim) if kind == "kill" else fleet.drain(victim))

@@ -1,0 +1,45 @@
+"""Replies that are owed, and that the queue does not have: whoever sweeps finds them in the store."""
+
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+from server.commands.announce import LANE
+from server.embedded.engines import EngineURLs
+from tests.support.client import chat, http
+from tests.support.house import new_house
+from tests.support.talking_model import TalkingModel, spoken
+
+
+async def test_a_lost_queue_is_filled_again(tmp_path: Path, engines: EngineURLs, model: TalkingModel) -> None:
+    """The queue loses an accepted job before any worker has seen it: the reply is made all the same, and once."""
+    house = new_house(tmp_path, engines, model)
+    async with house.web() as web, http(web.url) as ada:
+        conversation = await ada.conversation()
+        async with chat(web.url, ada.token) as device:
+            await device.subscribe(conversation)
+            reply = (await device.send(conversation, "say 5 tokens"))["reply"]
+            async with Redis.from_url(house.redis_url) as client:
+                assert await client.delete(f"queue:{{{LANE}}}") == 1
+            async with house.worker() as worker:
+                assert (await device.until_end(reply))["type"] == "reply.completed"
+                assert len(worker.events("accepted, not in the queue: mending")) == 1
+            assert device.reader.texts[reply] == spoken(5)
+            assert device.reader.types.count("reply.started") == 1
+
+
+async def test_what_waits_in_the_queue_is_left_there(
+    tmp_path: Path, engines: EngineURLs, model: TalkingModel
+) -> None:
+    """A reply that waits behind another for longer than a sweep takes is not queued a second time."""
+    house = new_house(tmp_path, engines, model)
+    async with house.web() as web, http(web.url) as ada:
+        conversation = await ada.conversation()
+        async with house.worker(CHAT_WORKER_CONCURRENCY="1") as worker, chat(web.url, ada.token) as device:
+            await device.subscribe(conversation)
+            first = (await device.send(conversation, "say 220 tokens at 20/s"))["reply"]
+            second = (await device.send(conversation, "say 5 tokens"))["reply"]
+            await device.until_end(first)
+            await device.until_end(second)
+            assert worker.events("accepted, not in the queue: mending") == []
+            assert device.reader.types.count("reply.queued") == 2

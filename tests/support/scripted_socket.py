@@ -1,0 +1,138 @@
+"""A socket whose client reads, or does not, and an application with the simplest of answers."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from realtime.connection import SocketClosed
+from realtime.log.contract import Reading
+from realtime.outbox import Merger
+from realtime.session import ClientFrame, CloseCode, Refused
+from tests.support.scripted_client import Frame, decode
+
+
+def payload(frame: bytes) -> bytes:
+    """What is inside a ready frame."""
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+
+
+class ScriptedSocket:
+    """`realtime.connection.Socket`."""
+
+    def __init__(self) -> None:
+        self.reading = asyncio.Event()
+        """While it is clear, the client does not read: nothing can be written."""
+        self.reading.set()
+        self.frames: list[bytes] = []
+        """Ready frames."""
+        self.written: list[dict[str, Any]] = []
+        """All that was written, ready or not."""
+        self.closed: int | None = None
+        self.aborted = False
+        self.incoming: asyncio.Queue[str | bytes | None] = asyncio.Queue()
+
+    def say(self, *raw: str | bytes) -> None:
+        """What the client sends."""
+        for one in raw:
+            self.incoming.put_nowait(one)
+
+    def leave(self) -> None:
+        """The client goes away."""
+        self.incoming.put_nowait(None)
+
+    def types(self) -> list[str]:
+        """The types of all that was written."""
+        return [message["type"] for message in self.written]
+
+    def try_write(self, frame: bytes) -> bool:
+        """See the port."""
+        if not self.reading.is_set():
+            return False
+        self.frames.append(frame)
+        self.written.append(json.loads(payload(frame)))
+        return True
+
+    async def send(self, text: str) -> None:
+        """See the port."""
+        await self.reading.wait()
+        self.written.append(json.loads(text))
+
+    async def receive(self) -> str | bytes:
+        """See the port."""
+        message = await self.incoming.get()
+        if message is None:
+            raise SocketClosed
+        return message
+
+    async def close(self, code: int, reason: str) -> None:
+        """See the port."""
+        assert reason
+        await self.reading.wait()
+        self.closed = code
+        self.leave()
+
+    def abort(self) -> None:
+        """See the port."""
+        self.aborted = True
+        self.leave()
+
+
+class JoinText:
+    """Bodies with the same `reply` merge: their texts are joined."""
+
+    def key(self, body: bytes) -> str | None:
+        """See `Merger`."""
+        reply: str | None = json.loads(body).get("reply")
+        return reply
+
+    def merge(self, bodies: Sequence[bytes]) -> bytes:
+        """See `Merger`."""
+        parsed = [json.loads(body) for body in bodies]
+        return json.dumps({**parsed[0], "text": "".join(event["text"] for event in parsed)}).encode()
+
+
+class ScriptedApplication:
+    """`realtime.connection.Application`: everybody may come in who is not called `stranger`."""
+
+    def __init__(self) -> None:
+        self.merger: Merger = JoinText()
+        self.refused: Exception | None = None
+        """What `admit` raises."""
+        self.broken: Exception | None = None
+        """What `snapshot` raises."""
+        self.padding = ""
+        """What makes a snapshot large."""
+        self.showing = asyncio.Event()
+        """While it is clear, snapshots are not ready."""
+        self.showing.set()
+
+    def decode(self, raw: str) -> ClientFrame:
+        """See the port."""
+        return decode(raw)
+
+    async def greet(self, frame: ClientFrame) -> tuple[str, Mapping[str, object]]:
+        """See the port."""
+        assert isinstance(frame, Frame)
+        if frame.id == "stranger":
+            raise Refused("unauthenticated", "Who are you?", close=CloseCode.UNAUTHENTICATED)
+        return "usr_1", {"session": "ses_1"}
+
+    async def admit(self, user: str, topic: str) -> None:
+        """See the port."""
+        assert user == "usr_1"
+        if self.refused is not None:
+            raise self.refused
+
+    async def snapshot(self, topic: str, reading: Reading) -> object:
+        """See the port."""
+        await self.showing.wait()
+        if self.broken is not None:
+            raise self.broken
+        return {"as_of": reading.position.offset, "padding": self.padding}
+
+    async def handle(self, user: str, frame: ClientFrame) -> Mapping[str, object]:
+        """See the port."""
+        if frame.type == "forbid":
+            raise Refused("forbidden", "No.", field="type")
+        return {"type": "handled", "user": user}
