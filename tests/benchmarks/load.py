@@ -62,6 +62,7 @@ class Client(asyncio.Protocol):
         self._transport.write(bytes((128 | opcode,)) + length + bytes(4) + payload)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask for the upgrade."""
         self._transport = cast("asyncio.Transport", transport)
         key = base64.b64encode(os.urandom(16)).decode()
         protocol = f"Sec-WebSocket-Protocol: {self.plan.protocol}\r\n" if self.plan.protocol else ""
@@ -72,6 +73,7 @@ class Client(asyncio.Protocol):
         self._transport.write(request.encode())
 
     def data_received(self, data: bytes) -> None:
+        """Cut what came into frames."""
         data = self._rest + data if self._rest else data
         at = 0
         if not self._upgraded:
