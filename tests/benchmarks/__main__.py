@@ -5,6 +5,7 @@ another in one run can be compared.
 """
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
@@ -20,6 +21,7 @@ from tests.benchmarks.machine import CORES, allow_many_files, description
 from tests.benchmarks.tertulia import Engines, engines
 
 _console = Console(width=None if Console().is_terminal else 120)
+_QUIET = 0.5
 _PACKAGES = ("uvloop", "uvicorn", "websockets", "python-socketio", "redis", "pymongo", "openai", "httpx2")
 
 
@@ -42,13 +44,16 @@ def main(
     _console.print(f"{description(*_PACKAGES)}.", highlight=False)
     apart = "one core for what is measured, another for load, engines and model"
     _console.print(f"Loopback; {apart if len(CORES) > 1 else 'one core for all of it'}.", highlight=False)
+    load = os.getloadavg()[0]
+    if load > _QUIET:
+        _console.print(f"The load average is {load:.1f}: what else this machine does shows in the figures.")
     with tempfile.TemporaryDirectory(prefix="tertulia-bench-") as folder, engines(Path(folder)) as running:
         for part in Part if only is None else [only]:
             asyncio.run(_PARTS[part](running, quick, streams))
 
 
 async def _fanout(running: Engines, quick: bool, streams: int) -> None:
-    rounds = 40 if quick else 120
+    rounds = 40 if quick else 100
     table = _table(
         f"Fan-out: {fanout.SUBSCRIBERS} subscribers, frames of 120 bytes, no compression",
         "server",
@@ -63,7 +68,7 @@ async def _fanout(running: Engines, quick: bool, streams: int) -> None:
 
 
 async def _tokens(running: Engines, quick: bool, streams: int) -> None:
-    length = tokens.Length(tokens=100, answers=40) if quick else tokens.Length(tokens=300, answers=100)
+    length = tokens.Length(tokens=100, answers=20) if quick else tokens.Length(tokens=200, answers=40)
     costs = _table(
         f"Token path: 50 tokens/s a stream, replies of {length.tokens} tokens, from send to end",
         "reader",

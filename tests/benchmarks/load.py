@@ -73,7 +73,7 @@ class Client(asyncio.Protocol):
         self._transport.write(request.encode())
 
     def data_received(self, data: bytes) -> None:
-        """Count the frames."""
+        """Cut what came into frames."""
         data = self._rest + data if self._rest else data
         at = 0
         if not self._upgraded:

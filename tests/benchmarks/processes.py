@@ -4,10 +4,10 @@ A child of ours prints JSON, one object a line, and takes commands, one a line; 
 """
 
 import asyncio
+import itertools
 import json
 import os
 import sys
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +22,7 @@ _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _CONNECT_SECONDS = 90.0
 _POLL_SECONDS = 0.05
+_logs = itertools.count(1)
 
 
 COUNTING, CHATTING = "tests.benchmarks.load", "tests.benchmarks.chatting"
@@ -96,7 +97,7 @@ async def running(
     arguments: Sequence[str], *, core: int, folder: Path, environment: Mapping[str, str] | None = None
 ) -> AsyncGenerator[Process]:
     """Run a program for as long as the body; what it says on stderr is kept in `folder`."""
-    log = folder / f"{time.monotonic_ns()}.log"
+    log = folder / f"{next(_logs)}.log"
     with log.open("w") as errors, on_core(core):
         child = await asyncio.create_subprocess_exec(
             *arguments,

@@ -17,8 +17,9 @@ from tests.benchmarks.servers.paced_model import FIRST_TOKEN_SECONDS, TOKEN_SECO
 from tests.benchmarks.tertulia import Engines, Tertulia, tertulia
 
 _ALONE = {"raw": "httpx2 lines + json", "sdk": "OpenAI SDK, async for", "ours": "our provider engine"}
-_SHORT = 20
-"""Tokens of the answers whose beginning is timed."""
+_SHORT, _LONG = 10, 100
+"""Tokens of the answers whose beginning is timed: when one follows the other, and when many run side by side."""
+_LONG_ANSWERS = 3
 
 
 @dataclass(frozen=True)
@@ -95,16 +96,16 @@ async def _read(
         each = [seconds / told["tokens"] * 1e6 for seconds in cpu]
         parts = f"web {each[0]:.0f}, worker {each[1]:.0f}" if ours else ""
         yield Cost(reader, how, count, told["tokens"], sum(each), parts)
-    for count in streams:
-        answers = max(2, length.answers // count) if count > 1 else length.answers
-        yield _delay(reader, count, "one after the other", await go(count, answers, _SHORT, _spread(count)))
+    yield _delay(reader, 1, "", await go(1, length.answers, _SHORT, 0.0))
     most = max(streams)
+    told = await go(most, _LONG_ANSWERS, _LONG, _spread(most))
+    yield _delay(reader, most, "beginning one by one", told)
     yield _delay(reader, most, "all at once", await go(most, 1, _SHORT, 0.0))
 
 
 def _spread(streams: int) -> float:
     """Between the beginnings: so that they are spread over an answer."""
-    return (_SHORT * TOKEN_SECONDS + FIRST_TOKEN_SECONDS) / streams
+    return (_LONG * TOKEN_SECONDS + FIRST_TOKEN_SECONDS) / streams
 
 
 def _spent(ours: Tertulia | None) -> list[float]:
