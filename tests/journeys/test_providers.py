@@ -1,10 +1,14 @@
 """The same journey through each provider that an operator may configure, and what their failures become."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.support.client import Http, chat, sha256
-from tests.support.house import API_KEY, House
-from tests.support.talking_model import spoken
+from server.embedded.engines import EngineURLs
+from tests.support.client import Http, chat, http, sha256
+from tests.support.house import API_KEY, House, new_house
+from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.talking_model import TalkingModel, spoken
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "lmstudio"])
@@ -59,3 +63,22 @@ async def test_a_failure_ends_the_reply(house: House, ada: Http, question: str, 
     assert (stored["status"], stored["text"], stored["error"]) == ("failed", text, code)
     told = await ada.get(f"/v1/replies/{reply}")
     assert told["error"] == {"code": code, "detail": end["detail"]}
+
+
+async def test_nobody_to_ask(tmp_path: Path, engines: EngineURLs, model: TalkingModel) -> None:
+    """A provider that the worker does not have, and one that offers no model: the reply ends all the same."""
+    async with ScriptedServer() as empty:
+        empty.script(Answer([b'{"object":"list","data":[]}'], headers={"content-type": "application/json"}))
+        house = new_house(tmp_path, engines, model, LMSTUDIO_BASE_URL=f"{empty.url}/v1")
+        async with house.web(ANTHROPIC_API_KEY=API_KEY) as web, house.worker(), http(web.url) as ada:
+            conversation = await ada.conversation()
+            async with chat(web.url, ada.token) as device:
+                await device.subscribe(conversation)
+                for provider, code in (
+                    ("anthropic", "provider_unknown"),
+                    ("lmstudio", "provider_unknown_model"),
+                ):
+                    sent = await device.send(conversation, "Hola", reply={"provider": provider})
+                    end = await device.until_end(sent["reply"])
+                    assert (end["type"], end["code"]) == ("reply.failed", code)
+    assert house.bugs == []
