@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 
 from server.domain.conversation import Conversation
-from server.domain.errors import Unavailable
+from server.domain.errors import Overloaded
 from server.domain.events import Event
 from server.storage.event_store import EventStore, Stale
 from server.storage.reads import Reads
@@ -19,7 +19,10 @@ Decision = Callable[[Conversation], Awaitable[Sequence[Event]]]
 async def decide(
     store: EventStore, reads: Reads, conversation: str, actor: str, decision: Decision
 ) -> Sequence[Event]:
-    """The events that were appended. Errors: what `decision` raises; `Unavailable` when it is never first."""
+    """The events that were appended.
+
+    Errors: what `decision` raises; `Overloaded` when it is never first; `Unavailable`.
+    """
     for attempt in range(_TRIES):
         state, version = await reads.conversation_at(conversation)
         decided = await decision(state)
@@ -31,4 +34,4 @@ async def decide(
             await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt + 1, 10)))  # noqa: S311 - jitter
             continue
         return decided
-    raise Unavailable("This conversation is too busy; its store", code="overloaded", retry_after=0.5)
+    raise Overloaded("Too many write to this conversation at once.")

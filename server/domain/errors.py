@@ -50,8 +50,15 @@ class Conflict(ChatError):
 class Unavailable(ChatError):
     """Something that is needed cannot be reached; nothing was accepted."""
 
-    def __init__(self, what: str, *, code: str = "unavailable", retry_after: float = 1.0) -> None:
-        super().__init__(code, f"{what} cannot be reached now.", retry_after=retry_after)
+    def __init__(self, what: str, *, retry_after: float = 1.0) -> None:
+        super().__init__("unavailable", f"{what} cannot be reached now.", retry_after=retry_after)
+
+
+class Overloaded(ChatError):
+    """Too much is wanted at once; nothing was accepted."""
+
+    def __init__(self, detail: str, *, retry_after: float = 0.5) -> None:
+        super().__init__("overloaded", detail, retry_after=retry_after)
 
 
 class StaleAttempt(Exception):

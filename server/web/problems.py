@@ -23,6 +23,7 @@ _STATUS: dict[type[errors.ChatError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Unavailable: 503,
+    errors.Overloaded: 503,
 }
 _CLOSE: dict[type[errors.ChatError], int] = {errors.Unauthenticated: CloseCode.UNAUTHENTICATED}
 _TITLES = {

@@ -21,6 +21,7 @@ EXAMPLES = [
     (errors.NotFound("message"), 404),
     (errors.Conflict("key_reused", "Used."), 409),
     (errors.Unavailable("The database"), 503),
+    (errors.Overloaded("Too much at once."), 503),
 ]
 
 
