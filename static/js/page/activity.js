@@ -71,6 +71,7 @@ const REASONS = {
   provider_rate_limited: "The model is asked too much at the moment. In a minute it should go again.",
   provider_overloaded: "The model is overloaded at the moment.",
   provider_refused: "The model's server refused this conversation.",
+  provider_unknown: "The provider of this model is not configured here any more. Choose another one below.",
   provider_unknown_model: "The model's server does not know this model. Choose another one below.",
   provider_truncated: "The reply broke off in the middle.",
   provider_malformed: "The model's server answered with something that makes no sense.",
