@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.web.api import Api, operations
 from server.web.asyncapi import asyncapi
 from server.web.auth import Tokens, bearer
 from server.web.chat_socket import ChatSocket
@@ -28,7 +27,7 @@ from server.web.readiness import Canary
 class Parts:
     """What the application is made of."""
 
-    api: Api
+    operations: list[Operation]
     tokens: Tokens
     socket: ChatSocket
     events: EventStream
@@ -40,7 +39,7 @@ class Parts:
 
 def application(parts: Parts) -> Starlette:
     """The whole application."""
-    listed = operations(parts.api)
+    listed = parts.operations
     documents = {
         "/openapi.json": openapi(listed, parts.version),
         "/asyncapi.json": asyncapi(parts.version),

@@ -1,0 +1,26 @@
+"""The assembly: which engine stands behind which port, a module for each kind of process.
+
+Nowhere else are engines named.
+"""
+
+from server.wiring.core import Core, core, now
+from server.wiring.errors import NotConfigured
+from server.wiring.providers import choose_provider, provider_configs
+from server.wiring.web import SOCKET_LIMITS, STATIC, Web, ensure_secret, release, web
+from server.wiring.worker import worker
+
+__all__ = [
+    "SOCKET_LIMITS",
+    "STATIC",
+    "Core",
+    "NotConfigured",
+    "Web",
+    "choose_provider",
+    "core",
+    "ensure_secret",
+    "now",
+    "provider_configs",
+    "release",
+    "web",
+    "worker",
+]

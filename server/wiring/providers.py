@@ -1,0 +1,68 @@
+"""Which providers are configured, and who answers where nobody chooses."""
+
+from dataclasses import replace
+
+from providers.config import ProviderConfig
+from server.embedded.model import ALIAS, CONTEXT, MAX_TOKENS
+from server.settings import Settings
+from server.wiring.errors import NotConfigured
+
+_OPENAI_MODEL = "gpt-5-mini"
+_ANTHROPIC_MODEL = "claude-haiku-4-5"
+_LARGE_WINDOW = 128_000
+
+
+def provider_configs(settings: Settings) -> list[ProviderConfig]:
+    """What is configured, in the order of preference. Errors: `NotConfigured` when nothing is."""
+    configs: list[ProviderConfig] = []
+    if settings.openai_api_key or settings.openai_base_url:
+        key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
+        # Another server than OpenAI's has models of its own names: it is asked which.
+        model = None if settings.openai_base_url else _OPENAI_MODEL
+        configs.append(
+            ProviderConfig(
+                "openai", "openai", settings.openai_base_url, key, model, context_window=_LARGE_WINDOW
+            )
+        )
+    if settings.anthropic_api_key or settings.anthropic_base_url:
+        key = settings.anthropic_api_key.get_secret_value() if settings.anthropic_api_key else None
+        url = settings.anthropic_base_url
+        configs.append(
+            ProviderConfig("anthropic", "anthropic", url, key, _ANTHROPIC_MODEL, context_window=_LARGE_WINDOW)
+        )
+    if settings.lmstudio_base_url:
+        configs.append(ProviderConfig("lmstudio", "openai", settings.lmstudio_base_url))
+    if settings.local_model_url:
+        configs.append(
+            ProviderConfig(
+                "local",
+                "openai",
+                settings.local_model_url,
+                default_model=ALIAS,
+                max_tokens=MAX_TOKENS,
+                context_window=CONTEXT,
+            )
+        )
+    if not configs:
+        raise NotConfigured(
+            "No model is configured: set OPENAI_API_KEY, ANTHROPIC_API_KEY or LMSTUDIO_BASE_URL, or use "
+            "`python -m server up`, which brings a small model of its own."
+        )
+    return [_with_model(config, settings) for config in configs]
+
+
+def choose_provider(settings: Settings, configs: list[ProviderConfig]) -> str:
+    """Who answers where nobody chooses. Errors: `NotConfigured`."""
+    names = [config.name for config in configs]
+    if settings.provider is None:
+        return names[0]
+    if settings.provider not in names:
+        raise NotConfigured(f"CHAT_PROVIDER={settings.provider}, but only {', '.join(names)} is configured.")
+    return settings.provider
+
+
+def _with_model(config: ProviderConfig, settings: Settings) -> ProviderConfig:
+    """`CHAT_MODEL` is the model of the default provider."""
+    if settings.model is not None and config.name == (settings.provider or config.name):
+        return replace(config, default_model=settings.model)
+    return config

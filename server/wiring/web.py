@@ -1,0 +1,141 @@
+"""A web process: what it serves, and whom it has to tell when it stops."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import httpx2
+from pydantic import SecretStr
+from starlette.applications import Starlette
+
+from realtime.connection import Connection
+from realtime.hub import Hub
+from realtime.session import Limits
+from server.commands.cancel_reply import CancelReply
+from server.commands.characters import Characters
+from server.commands.conversations import Conversations
+from server.commands.send_message import SendMessage
+from server.domain.conversation import MAX_TEXT
+from server.domain.settings import ReplySettings
+from server.queries.access import Queries
+from server.queries.snapshot import Snapshots
+from server.settings import Settings
+from server.telemetry import metrics_registry
+from server.web.api.characters import CharacterRoutes
+from server.web.api.conversations import ConversationRoutes
+from server.web.api.replies import ReplyRoutes
+from server.web.api.session import SessionRoutes
+from server.web.app import Parts, application
+from server.web.auth import KeySet, Tokens
+from server.web.chat import Chat
+from server.web.chat_socket import ChatSocket
+from server.web.event_stream import EventStream
+from server.web.page import Page
+from server.web.readiness import Canary
+from server.wiring.core import Core, core, now
+
+_SERVER = Path(__file__).parents[1]
+STATIC = next(
+    (folder for folder in (_SERVER / "static", _SERVER.parent / "static") if folder.is_dir()), _SERVER
+)
+"""The page: inside the package where that was installed, beside it in a checkout."""
+SOCKET_LIMITS = Limits(text=MAX_TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """A web process: serve `app`; when it has to stop, tell `connections`."""
+
+    app: Starlette
+    sockets: set[Connection]
+    streams: set[Connection]
+
+
+def release() -> str:
+    """The version of the installed package, or of a checkout."""
+    try:
+        return version("tertulia")
+    except PackageNotFoundError:
+        return "0.1.0"
+
+
+@asynccontextmanager
+async def web(settings: Settings) -> AsyncGenerator[Web]:
+    """A web process, ready to be served. Errors: those of `core`."""
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(core(settings))
+        tokens = await stack.enter_async_context(_tokens(settings))
+        hub = await stack.enter_async_context(_running_hub(parts))
+        queries = Queries(parts.reads)
+        defaults = ReplySettings(provider=parts.default_provider)
+        send = SendMessage(parts.store, parts.reads, parts.announcer, defaults, parts.registry.names, now)
+        cancel = CancelReply(parts.store, parts.reads, parts.writes, parts.announcer, parts.signals, now)
+        chat = Chat(tokens, queries, Snapshots(parts.reads), send, cancel, SOCKET_LIMITS)
+        sockets, streams = ChatSocket(chat, hub), EventStream(chat, queries, hub)
+        names, fallback = parts.registry.names, parts.default_provider
+        conversations = Conversations(parts.store, parts.reads, parts.announcer, names, now)
+        routes = (
+            SessionRoutes(tokens, parts.registry, fallback, guests=settings.guests),
+            CharacterRoutes(queries, Characters(parts.reads, parts.writes, names, now)),
+            ConversationRoutes(queries, conversations, send),
+            ReplyRoutes(queries, cancel),
+        )
+        gauges = {
+            "sockets": ("Open sockets.", lambda: len(sockets.connections)),
+            "event_streams": ("Open event streams.", lambda: len(streams.connections)),
+            "topics": ("Conversations that this instance follows.", hub.topics),
+            "events_delivered_total": ("Events handed to subscribers.", lambda: hub.delivered),
+        }
+        app = application(
+            Parts(
+                operations=[operation for room in routes for operation in room.operations()],
+                tokens=tokens,
+                socket=sockets,
+                events=streams,
+                canary=Canary(hub, parts.log, parts.database, parts.instance),
+                page=Page(STATIC),
+                metrics=metrics_registry(gauges),
+                version=release(),
+            )
+        )
+        yield Web(app, sockets.connections, streams.connections)
+
+
+def ensure_secret(settings: Settings) -> Settings:
+    """The settings with a secret for tokens: the given one, or one that is kept in the data folder."""
+    if settings.auth_secret is not None:
+        return settings
+    path = settings.data_dir / "secret"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass  # made by an earlier run, or by another process of this one
+    return settings.model_copy(update={"auth_secret": SecretStr(path.read_text())})
+
+
+@asynccontextmanager
+async def _tokens(settings: Settings) -> AsyncGenerator[Tokens]:
+    secret = ensure_secret(settings).auth_secret
+    assert secret is not None
+    if settings.auth_jwks_url is None:
+        yield Tokens(secret.get_secret_value())
+        return
+    async with httpx2.AsyncClient() as client:
+        yield Tokens(secret.get_secret_value(), KeySet(settings.auth_jwks_url, client))
+
+
+@asynccontextmanager
+async def _running_hub(parts: Core) -> AsyncGenerator[Hub]:
+    hub = Hub(parts.log, parts.feed)
+    async with asyncio.TaskGroup() as group:
+        tasks = hub.start(group)
+        yield hub
+        for task in tasks:
+            task.cancel()
