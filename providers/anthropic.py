@@ -15,6 +15,7 @@ from anthropic import AsyncStream, omit
 from anthropic.types import MessageParam, RawMessageStreamEvent
 
 from providers.config import ProviderConfig
+from providers.continuation import going_on, turns_to_go_on
 from providers.contract import (
     Delta,
     FinishReason,
@@ -174,7 +175,8 @@ class AnthropicProvider:
     def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Ask the model; see `Provider.stream`."""
         reading = MessageReading(self._refusals)
-        return converse(self.name, self._config.limits, self._open(prompt), reading)
+        answer = converse(self.name, self._config.limits, self._open(prompt), reading)
+        return going_on(answer, prompt.kept, prefill=self._config.prefill) if prompt.kept else answer
 
     async def models(self) -> list[str]:
         """Name the models on offer now."""
@@ -201,10 +203,11 @@ class AnthropicProvider:
     ) -> AbstractAsyncContextManager[anthropic.AsyncAPIResponse[AsyncStream[RawMessageStreamEvent]]]:
         temperature = self._config.temperature if prompt.temperature is None else prompt.temperature
         max_tokens = self._config.max_tokens if prompt.max_tokens is None else prompt.max_tokens
+        turns = turns_to_go_on(prompt, prefill=self._config.prefill)
         return self._client.messages.with_streaming_response.create(
             model=prompt.model,
-            system=system_text(prompt.turns) or omit,
-            messages=alternating(prompt.turns),
+            system=system_text(turns) or omit,
+            messages=alternating(turns),
             max_tokens=_MAX_TOKENS if max_tokens is None else max_tokens,
             stream=True,
             # The SDK has no argument for it, since the newest models take none; the others still do.

@@ -35,4 +35,6 @@ class ProviderConfig:
     temperature: float | None = None
     max_tokens: int | None = None
     context_window: int = 8192
+    prefill: bool = False
+    """Whether its models go on with an answer that stands last in the prompt."""
     limits: Limits = Limits()

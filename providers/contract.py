@@ -2,7 +2,8 @@
 
 Whoever consumes a stream may count on this, whatever stands behind it:
 
-- Deltas arrive in the order in which the model produced them; joined, the `TextDelta`s are the answer.
+- Deltas arrive in the order in which the model produced them; joined, the `TextDelta`s are the answer, or, for a
+  prompt that keeps the beginning of one, its rest.
 - A stream that ends well yields exactly one `Finish`, as its last delta. A stream that breaks off raises a
   `ProviderError`; there is no third way to end, so an answer that was cut is never taken for a whole one.
 - At most one `UsageReport` is given, anywhere before the `Finish`. A provider that tells none gives none.
@@ -31,13 +32,15 @@ class Turn:
 class Prompt:
     """What a model is asked: the conversation so far and how to answer it.
 
-    `None` leaves a setting to the provider's configuration, and then to the provider itself.
+    `None` leaves a setting to the provider's configuration, and then to the provider itself. `kept` is the answer
+    as far as it exists: the stream goes on after it and never repeats it.
     """
 
     model: str
     turns: tuple[Turn, ...]
     temperature: float | None = None
     max_tokens: int | None = None
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from openai import AsyncStream, omit
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 from providers.config import ProviderConfig
+from providers.continuation import going_on, turns_to_go_on
 from providers.contract import (
     Delta,
     FinishReason,
@@ -150,7 +151,8 @@ class OpenAIProvider:
     def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Ask the model; see `Provider.stream`."""
         reading = ChatReading(self._refusals)
-        return converse(self.name, self._config.limits, self._open(prompt), reading)
+        answer = converse(self.name, self._config.limits, self._open(prompt), reading)
+        return going_on(answer, prompt.kept, prefill=self._config.prefill) if prompt.kept else answer
 
     async def models(self) -> list[str]:
         """Name the models on offer now."""
@@ -175,9 +177,10 @@ class OpenAIProvider:
     ) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]]:
         temperature = self._config.temperature if prompt.temperature is None else prompt.temperature
         max_tokens = self._config.max_tokens if prompt.max_tokens is None else prompt.max_tokens
+        turns = turns_to_go_on(prompt, prefill=self._config.prefill)
         # Beside the SDK's own arguments: it goes through each message type by type, which for a long conversation
         # takes longer than everything else here, and holds up all other streams meanwhile.
-        body: dict[str, object] = {"messages": [_message(turn) for turn in prompt.turns]}
+        body: dict[str, object] = {"messages": [_message(turn) for turn in turns]}
         if max_tokens is not None:
             body[self._limit_field] = max_tokens
         return self._client.chat.completions.with_streaming_response.create(

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx2
 import pytest
@@ -91,6 +91,18 @@ async def test_the_maximum_ends_the_answer(model: str, wire: Wire) -> None:
     assert [finish.reason for finish in received.finishes] == ["length"]
     assert received.usage is not None
     assert received.usage.output == 5
+
+
+async def test_an_answer_that_was_begun_is_gone_on_with(model: str, wire: Wire) -> None:
+    """A model with its own beginning before it writes the rest that it would have written, and no more."""
+    asked = asking("Tell me a long story about the sea.", max_tokens=24)
+    async with opened(wire, model + wire.base_path, prefill=True) as provider:
+        whole = (await receive(provider.stream(asked))).text
+        words = whole.split(" ")
+        kept = " ".join(words[: len(words) // 2]) + " "
+        rest = await receive(provider.stream(replace(asked, kept=kept)))
+    assert rest.error is None
+    assert (kept + rest.text).startswith(whole)
 
 
 async def test_stopping_frees_the_model(model: str, wire: Wire) -> None:
