@@ -17,7 +17,7 @@ from server.domain.events import (
     MessageCreated,
     ReplyRequested,
 )
-from server.domain.ids import CharacterId, ConversationId, UserId, new_id
+from server.domain.ids import CharacterId, ConversationId, MessageId, UserId, new_id
 from server.domain.message import NewMessage
 from server.domain.settings import ReplySettings
 
@@ -28,6 +28,16 @@ _TITLE_LENGTH = 60
 
 Title = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)]
 Members = Annotated[list[UserId], Field(max_length=100)]
+
+
+class OpenReply(BaseModel):
+    """A reply that has not ended: its place, when it was accepted, and how many workers have taken it up."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    seq: int
+    at: datetime
+    attempt: int = 0
 
 
 class NewConversation(BaseModel):
@@ -65,7 +75,11 @@ class Conversation(BaseModel):
     settings: ReplySettings
     created_at: datetime
     updated_at: datetime
-    last_seq: int = Field(default=0, description="The number of messages so far.")
+    last_seq: int = Field(default=0, description="The number of messages so far, on all branches.")
+    head: MessageId | None = Field(default=None, description="The last message of the chosen branch.")
+    open: dict[str, OpenReply] = Field(
+        default={}, exclude=True, description="The replies that have not ended, by id."
+    )
 
     def admit(self, user: str) -> None:
         """Check that somebody takes part. Errors: `Forbidden`."""
@@ -142,6 +156,7 @@ def send(
         user=user,
         text=new.text,
         key=new.key,
+        parent=state.head,
     )
     events: list[Event] = [created]
     if new.reply is not False:

@@ -1,11 +1,12 @@
 """What has happened: the stored facts of a conversation, in the past tense, complete enough to rebuild everything.
 
 They are not what clients see (that is `server.domain.wire`): these are for ever, those are for now. A field is never
-renamed or given another meaning; a change is a new `type` or an optional field.
+renamed or given another meaning; a change is a new `type`, an optional field, or a new `form` of the type, which every
+older one is brought to when it is read (`server.domain.upcasting`).
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +17,9 @@ from server.domain.settings import ReplySettings
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    form: ClassVar[int] = 1
+    """The version of its schema."""
 
     conversation: str
     at: datetime
@@ -49,7 +53,9 @@ class ConversationDeleted(_Event):
 
 
 class MessageCreated(_Event):
-    """Somebody wrote something."""
+    """Somebody wrote something, after `parent`. `siblings`: where there are several versions of it, all of them."""
+
+    form: ClassVar[int] = 2
 
     type: Literal["message.created"] = "message.created"
     message: str
@@ -58,10 +64,12 @@ class MessageCreated(_Event):
     user: str | None
     text: str
     key: str | None = None
+    parent: str | None = None
+    siblings: list[str] = []
 
 
 class ReplyRequested(_Event):
-    """An answer to `message` is owed from now on, whatever dies."""
+    """An answer to `message` is owed from now on, whatever dies. `siblings`: where there are several, all of them."""
 
     type: Literal["reply.requested"] = "reply.requested"
     reply: str
@@ -69,6 +77,7 @@ class ReplyRequested(_Event):
     seq: int
     user: str
     settings: ReplySettings
+    siblings: list[str] = []
 
 
 class ReplyStarted(_Event):

@@ -41,6 +41,15 @@ class Message(BaseModel):
     status: Status
     created_at: datetime
     reply_to: MessageId | None = Field(default=None, description="The message that a reply answers.")
+    parent: MessageId | None = Field(
+        default=None, description="The message before it on its branch; null for the first."
+    )
+    chosen: bool = Field(default=True, description="Whether it lies on the branch that is chosen now.")
+    siblings: list[MessageId] = Field(
+        default=[],
+        description="All versions of it in the order of their birth, itself among them; empty for the only one.",
+    )
+    retracted: bool = Field(default=False, description="Taken back: its place stays, its text is gone.")
     key: str | None = Field(default=None, description="Its sender's name for it.")
     provider: str | None = None
     model: str | None = None

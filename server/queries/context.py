@@ -1,4 +1,4 @@
-"""What a model gets to see: its character's instructions, and the last messages that fit.
+"""What a model gets to see: its character's instructions, and the last messages of the branch that fit.
 
 The oldest messages go first when there is not enough room; the instructions and the message to be answered never go.
 """
@@ -41,7 +41,7 @@ class Contexts:
             except NotFound:
                 instructions = ""  # deleted meanwhile: the conversation goes on without
         asked = await self._reads.message(reply.message)
-        messages = await self._reads.messages_before(reply.conversation, asked.seq + 1, _MESSAGES)
+        messages = await self._reads.branch(asked, _MESSAGES)
         answer = reply.settings.max_tokens or window // _ANSWER_SHARE
         turns, left_out = fit(instructions, messages, window - answer)
         prompt = Prompt(

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pymongo import InsertOne, UpdateOne
+from pymongo import InsertOne, UpdateMany, UpdateOne
 
 from server.domain import events
 from server.domain.message import Status
 from server.storage.documents import ConversationDocument, MessageDocument, ReplyDocument, StoredDocument
 
-Write = InsertOne[dict[str, Any]] | UpdateOne
+Write = InsertOne[dict[str, Any]] | UpdateOne | UpdateMany
 
 _STATUS: dict[type[events.ReplyEnded], Status] = {
     events.ReplyCompleted: "completed",
@@ -28,10 +28,41 @@ class Effects:
 
     conversation: dict[str, Any] = field(default_factory=dict[str, Any])
     """Fields of the conversation's own document; all of them for one that is new."""
+    opened: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    """Replies that are owed from now on, by id."""
+    attempts: dict[str, int] = field(default_factory=dict[str, int])
+    """Replies that were taken up."""
+    closed: set[str] = field(default_factory=set[str])
+    """Replies that have ended."""
     messages: list[Write] = field(default_factory=list[Write])
     replies: list[Write] = field(default_factory=list[Write])
     fences: int = 0
     """How many updates among `replies` must find the reply in the hands of their attempt, and not ended."""
+
+    def new_conversation(self, version: int) -> dict[str, Any]:
+        """The document of a conversation that begins with these events."""
+        still = {reply: said for reply, said in self.opened.items() if reply not in self.closed}
+        for reply, attempt in self.attempts.items():
+            if reply in still:
+                still[reply]["attempt"] = attempt
+        return self.conversation | {"version": version, "open": still}
+
+    def conversation_update(self, count: int) -> dict[str, Any]:
+        """The change of an earlier one, by so many events."""
+        said = dict(self.conversation)
+        for reply, opened in self.opened.items():
+            if reply not in self.closed:
+                said[f"open.{reply}"] = opened | {"attempt": self.attempts.get(reply, 0)}
+        for reply, attempt in self.attempts.items():
+            if reply not in self.opened and reply not in self.closed:
+                said[f"open.{reply}.attempt"] = attempt
+        gone = {f"open.{reply}": "" for reply in self.closed if reply not in self.opened}
+        change: dict[str, Any] = {"$inc": {"version": count}}
+        if said:
+            change["$set"] = said
+        if gone:
+            change["$unset"] = gone
+        return change
 
 
 def effects(happened: Sequence[events.Event]) -> Effects:
@@ -80,9 +111,12 @@ def _message_created(event: events.MessageCreated, to: Effects) -> None:
         status="completed",
         created_at=event.at,
         key=event.key,
+        parent=event.parent,
+        siblings=event.siblings,
     )
+    _set_siblings(event.siblings, to)
     to.messages.append(InsertOne(stored(message)))
-    to.conversation |= {"updated_at": event.at, "last_seq": event.seq}
+    to.conversation |= {"updated_at": event.at, "last_seq": event.seq, "head": event.message}
 
 
 def _reply_requested(event: events.ReplyRequested, to: Effects) -> None:
@@ -96,6 +130,8 @@ def _reply_requested(event: events.ReplyRequested, to: Effects) -> None:
         status="queued",
         created_at=event.at,
         reply_to=event.message,
+        parent=event.message,
+        siblings=event.siblings,
     )
     reply = ReplyDocument(
         id=event.reply,
@@ -106,9 +142,11 @@ def _reply_requested(event: events.ReplyRequested, to: Effects) -> None:
         settings=event.settings,
         created_at=event.at,
     )
+    _set_siblings(event.siblings, to)
     to.messages.append(InsertOne(stored(message)))
     to.replies.append(InsertOne(stored(reply)))
-    to.conversation["last_seq"] = event.seq
+    to.conversation |= {"last_seq": event.seq, "head": event.reply}
+    to.opened[event.reply] = {"seq": event.seq, "at": event.at, "attempt": 0}
 
 
 def _reply_started(event: events.ReplyStarted, to: Effects) -> None:
@@ -116,6 +154,7 @@ def _reply_started(event: events.ReplyStarted, to: Effects) -> None:
     work = {**started, "attempt": event.attempt, "worker": event.worker, "started_at": event.at}
     _set_reply(event.reply, event.attempt - 1, work, to)
     _set_message(event.reply, started, to)
+    to.attempts[event.reply] = event.attempt
 
 
 def _reply_ended(event: events.ReplyEnded, to: Effects) -> None:
@@ -136,6 +175,14 @@ def _reply_ended(event: events.ReplyEnded, to: Effects) -> None:
     _set_reply(event.reply, event.attempt, work, to)
     _set_message(event.reply, {"status": status, "text": event.text, "error": code}, to)
     to.conversation["updated_at"] = event.at
+    to.closed.add(event.reply)
+
+
+def _set_siblings(siblings: list[str], to: Effects) -> None:
+    """The other versions of a message learn of the new one."""
+    if siblings:
+        others = {"_id": {"$in": siblings[:-1]}}
+        to.messages.append(UpdateMany(others, {"$set": {"siblings": siblings}}))
 
 
 def _set_message(message: str, said: dict[str, Any], to: Effects) -> None:

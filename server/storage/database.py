@@ -12,6 +12,7 @@ from pymongo.write_concern import WriteConcern
 
 from server.domain.errors import Unavailable
 from server.storage.documents import DOCUMENTS
+from server.storage.migrations import migrate
 
 Client = AsyncMongoClient[dict[str, Any]]
 
@@ -48,6 +49,7 @@ async def database(url: str, name: str) -> AsyncGenerator[Client]:
             if "setName" not in hello:
                 raise NotAReplicaSet
             await init_beanie(database=client[name], document_models=DOCUMENTS)
+            await migrate(client[name])
         yield client
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 
+from server.domain.conversation import OpenReply
 from server.domain.message import Role, Status
 from server.domain.reply import Timing, Trouble, Usage
 from server.domain.settings import ReplySettings
@@ -61,6 +62,8 @@ class ConversationDocument(StoredDocument):
     created_at: datetime
     updated_at: datetime
     last_seq: int = 0
+    head: str | None = None
+    open: dict[str, OpenReply] = Field(default_factory=dict[str, OpenReply])
     version: int = 0
     deleted: bool = False
 
@@ -75,7 +78,10 @@ class ConversationDocument(StoredDocument):
 
 
 class MessageDocument(StoredDocument):
-    """A message; a reply's has the reply's id and gets its text when the reply ends."""
+    """A message; a reply's has the reply's id and gets its text when the reply ends.
+
+    Messages are a tree by `parent`; `chosen` is true for exactly those between the first and the conversation's `head`.
+    """
 
     conversation: str
     seq: int
@@ -85,6 +91,10 @@ class MessageDocument(StoredDocument):
     status: Status
     created_at: datetime
     reply_to: str | None = None
+    parent: str | None = None
+    chosen: bool = True
+    siblings: list[str] = Field(default_factory=list[str])
+    retracted: bool = False
     key: str | None = None
     provider: str | None = None
     model: str | None = None
@@ -96,6 +106,10 @@ class MessageDocument(StoredDocument):
         name = "messages"
         indexes: ClassVar = [
             IndexModel([("conversation", ASCENDING), ("seq", ASCENDING)], unique=True),
+            # The chosen branch, in the order of a page.
+            IndexModel(
+                [("conversation", ASCENDING), ("chosen", ASCENDING), ("seq", ASCENDING), ("_id", ASCENDING)]
+            ),
             IndexModel(
                 [("conversation", ASCENDING), ("user", ASCENDING), ("key", ASCENDING)],
                 unique=True,
@@ -149,6 +163,7 @@ class EventDocument(StoredDocument):
     stream: str
     version: int
     type: str
+    form: int = 1
     data: dict[str, Any]
     meta: dict[str, Any] = Field(default_factory=dict[str, Any])
 

@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from server.domain.errors import StaleAttempt
 from server.domain.events import ConversationCreated, Event
 from server.domain.ids import new_id
+from server.domain.upcasting import Before, upcast
 from server.storage.apply import Effects, effects, stored
 from server.storage.database import TRANSACTION, Client, reachable
 from server.storage.documents import ConversationDocument, EventDocument, MessageDocument, ReplyDocument
@@ -68,10 +69,11 @@ class EventStore:
         async def run(session: AsyncClientSession) -> int:
             if isinstance(events[0], ConversationCreated):
                 version = len(events)
-                document = changes.conversation | {"version": version}
+                document = changes.new_conversation(version)
                 await ConversationDocument.collection().insert_one(document, session=session)
             else:
-                version = await _advance(stream, len(events), expected, changes.conversation, session)
+                change = changes.conversation_update(len(events))
+                version = await _advance(stream, expected, change, session)
             first = version - len(events) + 1
             documents = [_document(event, first + place, meta) for place, event in enumerate(events)]
             await EventDocument.collection().insert_many(documents, session=session)
@@ -90,21 +92,21 @@ class EventStore:
 
     async def replay(self, stream: str) -> AsyncIterator[Stored]:
         """The events of one conversation, from the first. Errors: `Unavailable`."""
+        before = Before()
         async with reachable():
             async for document in EventDocument.find(EventDocument.stream == stream).sort("version"):
-                yield Stored(document.version, _event.validate_python(document.data), document.meta)
+                data = upcast(document.type, document.form, document.data, before)
+                before.note(document.type, data)
+                yield Stored(document.version, _event.validate_python(data), document.meta)
 
 
 async def _advance(
-    stream: str, count: int, expected: int | None, said: dict[str, Any], session: AsyncClientSession
+    stream: str, expected: int | None, change: dict[str, Any], session: AsyncClientSession
 ) -> int:
     """Take the next versions of a stream, and change its own document; returns the last of the versions."""
     wanted: dict[str, Any] = {"_id": stream}
     if expected is not None:
         wanted["version"] = expected
-    change: dict[str, Any] = {"$inc": {"version": count}}
-    if said:
-        change["$set"] = said
     found = await ConversationDocument.collection().find_one_and_update(
         wanted, change, projection={"version": 1}, return_document=True, session=session
     )
@@ -129,6 +131,7 @@ def _document(event: Event, version: int, meta: dict[str, Any]) -> dict[str, Any
         stream=event.conversation,
         version=version,
         type=event.type,
+        form=event.form,
         data=event.model_dump(mode="json"),
         meta=meta,
     )

@@ -1,6 +1,7 @@
 """The read repository: documents as the domain's values. It never writes, and raises `NotFound` and `Unavailable`."""
 
 from datetime import datetime
+from typing import Any
 
 from server.domain.character import Character
 from server.domain.conversation import Conversation, missing
@@ -44,23 +45,35 @@ class Reads:
         return Page(items=[Conversation.model_validate(d) for d in found], next=following, previous=previous)
 
     async def messages(self, conversation: str, cut: Cut) -> Page[Message]:
-        """A page in conversation order; without a cursor, the newest."""
+        """A page of the chosen branch, in conversation order; without a cursor, the newest."""
         async with reachable():
             found, following, previous = await page(
-                MessageDocument, {"conversation": conversation}, _BY_SEQ, cut
+                MessageDocument, {"conversation": conversation, "chosen": True}, _BY_SEQ, cut
             )
         return Page(items=[Message.model_validate(d) for d in found], next=following, previous=previous)
 
-    async def messages_before(self, conversation: str, seq: int, limit: int) -> list[Message]:
-        """The last `limit` messages before a place, in conversation order."""
+    async def branch(self, last: Message, limit: int) -> list[Message]:
+        """The last `limit` messages of the branch that leads to a message, that one at the end.
+
+        On the chosen branch, which is the usual case, that is one walk of an index; beside it, as many as it takes.
+        """
+        wanted: dict[str, Any] = {"conversation": last.conversation, "chosen": last.chosen}
+        found: list[Message] = [last]
+        while len(found) < limit and (parent := found[-1].parent) is not None:
+            known = {m.id: m for m in await self._before(wanted, found[-1].seq, limit - len(found))}
+            before = len(found)
+            while len(found) < limit and (up := known.get(found[-1].parent or "")) is not None:
+                found.append(up)
+            if len(found) == before:
+                found.append(await self.message(parent))  # the branch was chosen, or left, at this moment
+            wanted = {"conversation": last.conversation}
+        return found[::-1]
+
+    async def _before(self, wanted: dict[str, Any], seq: int, limit: int) -> list[Message]:
+        query = {**wanted, "seq": {"$lt": seq}}
         async with reachable():
-            found = (
-                await MessageDocument.find({"conversation": conversation, "seq": {"$lt": seq}})
-                .sort("-seq")
-                .limit(limit)
-                .to_list()
-            )
-        return [Message.model_validate(document) for document in reversed(found)]
+            found = await MessageDocument.find(query).sort("-seq").limit(limit).to_list()
+        return [Message.model_validate(document) for document in found]
 
     async def message(self, message: str) -> Message:
         """One message."""

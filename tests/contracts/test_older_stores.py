@@ -1,0 +1,142 @@
+"""What an earlier version stored is still read: events in the form of today, documents with what was added since."""
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+from uuid_utils import uuid7
+
+from server.domain.events import Event, MessageCreated
+from server.domain.ids import new_id
+from server.domain.upcasting import Before, upcast
+from server.storage.apply import effects
+from server.storage.database import database
+from server.storage.event_store import EventStore
+from server.storage.pages import Cut
+from server.storage.reads import Reads
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+CONVERSATION, ADA = new_id("cnv"), "usr_ada"
+QUESTION, ANSWER, NEXT, OWED = (new_id("msg") for _ in range(4))
+
+
+def event(version: int, type_: str, **data: Any) -> dict[str, Any]:
+    """An event as the first version stored it: without a form."""
+    said = {"conversation": CONVERSATION, "at": NOON.isoformat(), "type": type_, **data}
+    meta = {"actor": ADA, "correlation": None}
+    identity = new_id("evt")
+    return {
+        "_id": identity,
+        "stream": CONVERSATION,
+        "version": version,
+        "type": type_,
+        "data": said,
+        "meta": meta,
+    }
+
+
+def question(version: int, message: str, seq: int) -> dict[str, Any]:
+    """Somebody wrote something, before there were branches."""
+    said = {"role": "user", "user": ADA, "text": "Hola", "key": None}
+    return event(version, "message.created", message=message, seq=seq, **said)
+
+
+def owed(version: int, reply: str, message: str, seq: int) -> dict[str, Any]:
+    """A reply was asked for."""
+    return event(version, "reply.requested", reply=reply, message=message, seq=seq, user=ADA, settings={})
+
+
+EVENTS = [
+    event(1, "conversation.created", owner=ADA, members=[], title="Owls", character=None, settings={}),
+    question(2, QUESTION, 1),
+    owed(3, ANSWER, QUESTION, 2),
+    question(4, NEXT, 3),
+    owed(5, OWED, NEXT, 4),
+]
+
+
+def message(identity: str, seq: int, role: str, status: str, reply_to: str | None) -> dict[str, Any]:
+    """A message as the first version stored it."""
+    said = {"user": ADA if role == "user" else None, "text": "Hola", "key": None, "created_at": NOON}
+    rest = {"provider": None, "model": None, "error": None, "reply_to": reply_to}
+    return (
+        {"_id": identity, "conversation": CONVERSATION, "seq": seq, "role": role, "status": status}
+        | said
+        | rest
+    )
+
+
+def reply(identity: str, asked: str, status: str) -> dict[str, Any]:
+    """A reply as the first version stored it."""
+    said = {"conversation": CONVERSATION, "message": asked, "user": ADA, "settings": {}, "created_at": NOON}
+    return {"_id": identity, "status": status, "attempt": 0} | said
+
+
+@pytest.fixture
+async def store(mongodb_url: str) -> AsyncGenerator[EventStore]:
+    """Give a database that an earlier version has left, opened by this one."""
+    name = f"test_{uuid7().hex}"
+    client: AsyncMongoClient[dict[str, Any]]
+    async with AsyncMongoClient(mongodb_url) as client:
+        old = client[name]
+        await old["events"].insert_many(EVENTS)
+        conversation = {"owner": ADA, "members": [], "title": "Owls", "character": None, "settings": {}}
+        counters = {"created_at": NOON, "updated_at": NOON, "last_seq": 4, "version": 5, "deleted": False}
+        await old["conversations"].insert_one({"_id": CONVERSATION} | conversation | counters)
+        messages = [
+            message(QUESTION, 1, "user", "completed", None),
+            message(ANSWER, 2, "assistant", "completed", QUESTION),
+            message(NEXT, 3, "user", "completed", None),
+            message(OWED, 4, "assistant", "queued", NEXT),
+        ]
+        await old["messages"].insert_many(messages)
+        await old["replies"].insert_many([reply(ANSWER, QUESTION, "completed"), reply(OWED, NEXT, "queued")])
+    async with database(mongodb_url, name) as client:
+        yield EventStore(client)
+        await client.drop_database(name)
+
+
+async def test_old_events_are_read_in_todays_form(store: EventStore) -> None:
+    """A message knows its parent, which no message did: it came after the one before it."""
+    events = [stored.event async for stored in store.replay(CONVERSATION)]
+    parents = {event.message: event.parent for event in events if isinstance(event, MessageCreated)}
+    assert parents == {QUESTION: None, NEXT: ANSWER}
+
+
+async def test_old_messages_are_one_branch(store: EventStore) -> None:
+    """Each after the one before it, all chosen; the conversation knows its head and what it owes."""
+    reads = Reads()
+    page = await reads.messages(CONVERSATION, Cut())
+    assert [(m.id, m.parent) for m in page.items] == [
+        (QUESTION, None),
+        (ANSWER, QUESTION),
+        (NEXT, ANSWER),
+        (OWED, NEXT),
+    ]
+    conversation = await reads.conversation(CONVERSATION)
+    assert conversation.head == OWED
+    assert {name: (o.seq, o.attempt) for name, o in conversation.open.items()} == {OWED: (4, 0)}
+    branch = await reads.branch(await reads.message(NEXT), 200)
+    assert [m.id for m in branch] == [QUESTION, ANSWER, NEXT]
+
+
+async def test_what_the_old_events_make_today_is_what_was_made_of_the_old_documents(
+    store: EventStore,
+) -> None:
+    """Migrated documents and replayed events agree about the conversation."""
+    events: list[Event] = [stored.event async for stored in store.replay(CONVERSATION)]
+    made = effects(events).new_conversation(len(events))
+    conversation, version = await Reads().conversation_at(CONVERSATION)
+    assert version == made["version"]
+    assert conversation.head == made["head"]
+
+
+def test_an_upcaster_leads_through_every_form() -> None:
+    """What is of today already stays as it is; and nothing is changed in place."""
+    data = {"type": "message.created", "message": "msg_2"}
+    before = Before(message="msg_1")
+    assert upcast("message.created", 1, data, before) == data | {"parent": "msg_1"}
+    assert upcast("message.created", 2, data, before) == data
+    assert "parent" not in data
