@@ -6,7 +6,9 @@ The SDK signs, retries and tells the failures of the request; the answer's body 
 
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from itertools import groupby
+from typing import Any, cast
 
 import anthropic
 import httpx2
@@ -17,18 +19,23 @@ from anthropic.types import MessageParam, RawMessageStreamEvent
 from providers.config import ProviderConfig
 from providers.continuation import going_on, turns_to_go_on
 from providers.contract import (
+    CitationDelta,
     Delta,
     FinishReason,
     Prompt,
     ReasoningDelta,
     TextDelta,
+    Tool,
+    ToolCall,
     ToolCallDelta,
     Turn,
     Usage,
 )
-from providers.errors import TimedOut, Unreachable
+from providers.errors import SlowToConnect, TimedOut, Unreachable
 from providers.exchange import Reading, converse, model_ids
+from providers.profiles import prefills, profile
 from providers.refusal import ErrorObject, Refusals
+from providers.retries import RetryBudget
 
 _ANTHROPIC = "https://api.anthropic.com"
 
@@ -70,10 +77,18 @@ class _Block(msgspec.Struct):
     thinking: str | None = None
 
 
+class _Citation(msgspec.Struct):
+    url: str | None = None
+    title: str | None = None
+    document_title: str | None = None
+    cited_text: str | None = None
+
+
 class _BlockDelta(msgspec.Struct):
     text: str | None = None
     thinking: str | None = None
     partial_json: str | None = None
+    citation: _Citation | None = None
     stop_reason: str | None = None
 
 
@@ -134,6 +149,9 @@ class MessageReading(Reading):
         if delta.partial_json:
             self.tokens += 1
             self._arguments.append(delta.partial_json)
+        if source := delta.citation:
+            title = source.title or source.document_title or ""
+            return (CitationDelta(source.url or "", title, source.cited_text or ""),)
         return ()
 
     def _end_block(self) -> Sequence[Delta]:
@@ -144,13 +162,17 @@ class MessageReading(Reading):
     def _count(self, usage: _Usage) -> None:
         """Take an account; each one is a running total, and may leave out what has not changed."""
         known = self.usage or Usage(0, 0, exact=True)
-        read = usage.input_tokens
-        if read is not None:
-            read += (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
+        read, cached, written = known.input, known.cached, known.cache_written
+        if usage.input_tokens is not None:
+            cached = usage.cache_read_input_tokens or 0
+            written = usage.cache_creation_input_tokens or 0
+            read = usage.input_tokens + cached + written
         self.usage = Usage(
-            input=known.input if read is None else read,
+            input=read,
             output=known.output if usage.output_tokens is None else usage.output_tokens,
             exact=True,
+            cached=cached,
+            cache_written=written,
         )
 
 
@@ -160,11 +182,12 @@ class AnthropicProvider:
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
         self._refusals = Refusals(config.name, config.api_key)
+        self._budget = RetryBudget(config.limits.retry_share)
         self._client = anthropic.AsyncAnthropic(
             api_key=config.api_key or _NO_KEY,
             base_url=config.base_url or _ANTHROPIC,
             timeout=httpx2.Timeout(config.limits.connect, read=None),
-            max_retries=config.limits.retries,
+            max_retries=0,  # `converse` tries again, within its budget
         )
 
     @property
@@ -174,13 +197,18 @@ class AnthropicProvider:
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Ask the model; see `Provider.stream`."""
-        reading = MessageReading(self._refusals)
-        answer = converse(self.name, self._config.limits, self._open(prompt), reading)
-        return going_on(answer, prompt.kept, prefill=self._config.prefill) if prompt.kept else answer
+        answer = converse(self.name, self._config.limits, self._budget, _Asking(self, prompt))
+        if not prompt.kept:
+            return answer
+        return going_on(answer, prompt.kept, prefill=prefills(self._config, prompt.model))
+
+    def reading(self) -> MessageReading:
+        """Read a new answer."""
+        return MessageReading(self._refusals)
 
     async def models(self) -> list[str]:
         """Name the models on offer now."""
-        with self._failures_told():
+        with self._failures_told(TimedOut):
             response = await self._client.get(
                 "/v1/models",
                 cast_to=httpx2.Response,
@@ -193,30 +221,40 @@ class AnthropicProvider:
         await self._client.close()
 
     @asynccontextmanager
-    async def _open(self, prompt: Prompt) -> AsyncGenerator[httpx2.Response]:
-        with self._failures_told():
+    async def open(self, prompt: Prompt) -> AsyncGenerator[httpx2.Response]:
+        """Send a prompt."""
+        with self._failures_told(SlowToConnect):
             async with self._request(prompt) as response:
                 yield response.http_response
 
     def _request(
         self, prompt: Prompt
     ) -> AbstractAsyncContextManager[anthropic.AsyncAPIResponse[AsyncStream[RawMessageStreamEvent]]]:
-        temperature = self._config.temperature if prompt.temperature is None else prompt.temperature
-        max_tokens = self._config.max_tokens if prompt.max_tokens is None else prompt.max_tokens
-        turns = turns_to_go_on(prompt, prefill=self._config.prefill)
+        config = self._config
+        turns = turns_to_go_on(prompt, prefill=prefills(config, prompt.model))
+        temperature = prompt.temperature
+        if temperature is None and profile(config, prompt.model).temperature:
+            temperature = config.temperature
+        max_tokens = config.max_tokens if prompt.max_tokens is None else prompt.max_tokens
+        said = {
+            # The SDK has no arguments for these, since the newest models take none; the others still do.
+            "temperature": temperature,
+            "top_p": prompt.top_p,
+            "stop_sequences": list(prompt.stop) or None,
+            "tools": [_tool(tool) for tool in prompt.tools] or None,
+        }
         return self._client.messages.with_streaming_response.create(
             model=prompt.model,
             system=system_text(turns) or omit,
-            messages=alternating(turns),
+            messages=cast("list[MessageParam]", alternating(turns)),
             max_tokens=_MAX_TOKENS if max_tokens is None else max_tokens,
             stream=True,
-            # The SDK has no argument for it, since the newest models take none; the others still do.
-            extra_body=None if temperature is None else {"temperature": temperature},
+            extra_body={name: value for name, value in said.items() if value is not None},
         )
 
     @contextmanager
-    def _failures_told(self) -> Generator[None]:
-        """Turn what the SDK raises into this package's errors."""
+    def _failures_told(self, slow: type[TimedOut]) -> Generator[None]:
+        """Turn what the SDK raises into this package's errors, `slow` among them."""
         try:
             yield
         except anthropic.APIStatusError as error:
@@ -226,7 +264,7 @@ class AnthropicProvider:
                 response.status_code, response.headers, response.content
             ) from None
         except anthropic.APITimeoutError as error:
-            raise TimedOut(f"{self.name} took too long to answer.") from error
+            raise slow(f"{self.name} took too long to answer.") from error
         except anthropic.AnthropicError as error:
             raise Unreachable(f"{self.name} cannot be reached.") from error
 
@@ -236,16 +274,60 @@ def system_text(turns: Sequence[Turn]) -> str:
     return "\n\n".join(turn.text for turn in turns if turn.role == "system")
 
 
-def alternating(turns: Sequence[Turn]) -> list[MessageParam]:
-    """Lay the conversation out as the protocol wants it: user first, then in turns, none of them empty."""
-    spoken = [turn for turn in turns if turn.role != "system" and turn.text.strip()]
+def alternating(turns: Sequence[Turn]) -> list[dict[str, Any]]:
+    """Lay the conversation out as the protocol wants it: user first, then in turns, none of them empty.
+
+    What a tool gave is said by the user.
+    """
+    spoken = [
+        turn for turn in turns if turn.role != "system" and (turn.text.strip() or turn.calls or turn.call_id)
+    ]
     if spoken and spoken[0].role == "assistant":
         spoken.insert(0, Turn("user", _OPENING))
     return [
-        _message(by_user, "\n\n".join(turn.text for turn in group))
-        for by_user, group in groupby(spoken, key=lambda turn: turn.role == "user")
+        {"role": "assistant" if by_model else "user", "content": _content(list(group))}
+        for by_model, group in groupby(spoken, key=lambda turn: turn.role == "assistant")
     ]
 
 
-def _message(by_user: bool, text: str) -> MessageParam:
-    return {"role": "user", "content": text} if by_user else {"role": "assistant", "content": text}
+def _content(turns: Sequence[Turn]) -> str | list[dict[str, Any]]:
+    if not any(turn.calls or turn.call_id for turn in turns):
+        return "\n\n".join(turn.text for turn in turns)
+    blocks: list[dict[str, Any]] = []
+    for turn in turns:
+        if turn.role == "tool":
+            blocks.append({"type": "tool_result", "tool_use_id": turn.call_id, "content": turn.text})
+            continue
+        if turn.text.strip():
+            blocks.append({"type": "text", "text": turn.text})
+        blocks += [
+            {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_of(call)}
+            for call in turn.calls
+        ]
+    return blocks
+
+
+def arguments_of(call: ToolCall) -> dict[str, Any]:
+    """The arguments as the protocol wants them back: an object, whatever the model wrote."""
+    try:
+        return msgspec.json.decode(call.arguments, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    return {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One prompt on its way (`exchange.Request`)."""
+
+    provider: AnthropicProvider
+    prompt: Prompt
+
+    def open(self) -> AbstractAsyncContextManager[httpx2.Response]:
+        return self.provider.open(self.prompt)
+
+    def reading(self) -> MessageReading:
+        return self.provider.reading()

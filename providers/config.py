@@ -14,9 +14,12 @@ class Limits:
     connect: float = 5.0
     first_token: float = 120.0
     between_tokens: float = 30.0
+    whole: float = 1800.0
     listing: float = 10.0
     retries: int = 1
     """Further tries of a request that was refused for the moment; none once the answer has begun."""
+    retry_share: float = 0.2
+    """So many retries a request in the long run, so that a provider in trouble is not asked twice by everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,6 @@ class ProviderConfig:
     temperature: float | None = None
     max_tokens: int | None = None
     context_window: int = 8192
-    prefill: bool = False
-    """Whether its models go on with an answer that stands last in the prompt."""
+    prefill: bool | None = None
+    """Whether its models go on with an answer that stands last in the prompt; None leaves it to their profiles."""
     limits: Limits = Limits()

@@ -14,18 +14,40 @@ Whoever consumes a stream may count on this, whatever stands behind it:
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
-Role: TypeAlias = Literal["system", "user", "assistant"]
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+Effort: TypeAlias = Literal["low", "medium", "high"]
 FinishReason: TypeAlias = Literal["stop", "length", "tool", "filter"]
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """Something that a model may ask to be done: `parameters` is a JSON schema of the arguments."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's wish to have a tool used; `arguments` is JSON as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a prompt."""
+    """One message of a prompt. An assistant's may hold calls; each is answered by a turn of the role `tool`."""
 
     role: Role
     text: str
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str = ""
+    """Which call a tool's turn answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +63,11 @@ class Prompt:
     temperature: float | None = None
     max_tokens: int | None = None
     kept: str = ""
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    effort: Effort | None = None
+    """How much the model should think before it answers."""
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +94,28 @@ class ToolCallDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class CitationDelta:
+    """A source that the answer names: an address, a title, or the words that were cited; whatever is known."""
+
+    url: str = ""
+    title: str = ""
+    quote: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
-    """What a prompt and its answer came to, in tokens; `exact` when the provider itself counted."""
+    """What a prompt and its answer came to, in tokens; `exact` when the provider itself counted.
+
+    `cached` is the part of `input` that the provider had read before, `cache_written` what it keeps for the next
+    time, `reasoning` the part of `output` that was thinking.
+    """
 
     input: int
     output: int
     exact: bool
+    cached: int = 0
+    cache_written: int = 0
+    reasoning: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +133,25 @@ class Finish:
     request_id: str | None
 
 
-Delta: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta | UsageReport | Finish
+@dataclass(frozen=True, slots=True)
+class TookOver:
+    """Another provider has the answer from here on; only `providers.chain` yields it, never a provider.
+
+    `code` and `detail` say why the one before it is out; `keep` is how many code points of the text so far stand.
+    `notices` are about settings that this model does not take.
+    """
+
+    provider: str
+    model: str
+    code: str
+    detail: str
+    keep: int
+    notices: tuple[str, ...] = ()
+
+
+Delta: TypeAlias = (
+    TextDelta | ReasoningDelta | ToolCallDelta | CitationDelta | UsageReport | TookOver | Finish
+)
 
 
 class Provider(Protocol):

@@ -6,10 +6,12 @@ vendor's SDK, which would build a validated object for every token and take a cu
 """
 
 import asyncio
+import random
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from typing import Protocol
 
 import anyio
 import httpx2
@@ -17,7 +19,16 @@ import msgspec
 
 from providers.config import Limits
 from providers.contract import Delta, Finish, FinishReason, Usage, UsageReport
-from providers.errors import MalformedStream, TimedOut, Truncated
+from providers.errors import (
+    MalformedStream,
+    ProviderError,
+    SlowToBegin,
+    SlowToEnd,
+    Stalled,
+    TimedOut,
+    Truncated,
+)
+from providers.retries import RetryBudget, pause, worth_retrying
 from providers.sse import EventSplitter, EventTooLong
 
 _DRAIN = 0.1
@@ -43,15 +54,54 @@ class Reading(ABC):
         """Take the data of one event; raises `ProviderError` for one that tells of a failure."""
 
 
+class Request(Protocol):
+    """One prompt as an engine sends it; each try opens it anew."""
+
+    def open(self) -> AbstractAsyncContextManager[httpx2.Response]:
+        """Send it; the response is open as long as the context is. Raises `ProviderError` for a refusal."""
+        ...
+
+    def reading(self) -> Reading:
+        """A reading of its answer, which has not begun."""
+        ...
+
+
 async def converse(
+    provider: str, limits: Limits, budget: RetryBudget, request: Request
+) -> AsyncGenerator[Delta, None]:
+    """Stream one answer, as `providers.contract` promises it; try again while nothing of it has come."""
+    clock = asyncio.get_running_loop().time
+    begun = clock()
+    tries = 0
+    budget.earn()
+    while True:
+        reading = request.reading()
+        try:
+            async with aclosing(_answer(provider, limits, request.open(), reading, begun)) as deltas:
+                async for delta in deltas:
+                    yield delta
+        except ProviderError as error:
+            if reading.tokens or tries >= limits.retries or not worth_retrying(error):
+                raise
+            wait = pause(error, tries, random.random())  # noqa: S311 - spread, not secrecy
+            if clock() + wait >= begun + limits.first_token or not budget.spend():
+                raise
+            tries += 1
+        else:
+            return
+        await asyncio.sleep(wait)
+
+
+async def _answer(
     provider: str,
     limits: Limits,
     opening: AbstractAsyncContextManager[httpx2.Response],
     reading: Reading,
+    begun: float,
 ) -> AsyncGenerator[Delta, None]:
-    """Stream one answer, as `providers.contract` promises it."""
+    """One try."""
     clock = asyncio.get_running_loop().time
-    deadline = clock() + limits.first_token
+    end, deadline = begun + limits.whole, begun + min(limits.first_token, limits.whole)
     async with AsyncExitStack() as stack:
         try:
             async with asyncio.timeout_at(deadline):
@@ -61,7 +111,7 @@ async def converse(
         chunks = await stack.enter_async_context(aclosing(response.aiter_bytes()))
         splitter = EventSplitter()
         while not reading.ended:
-            chunk = await _next(chunks, deadline, provider, reading)
+            chunk = await _next(chunks, deadline, provider, reading, last=deadline == end)
             if chunk is None:
                 break
             tokens = reading.tokens
@@ -69,7 +119,7 @@ async def converse(
                 for delta in _read(reading, event, provider):
                     yield delta
             if reading.tokens > tokens:
-                deadline = clock() + limits.between_tokens
+                deadline = min(clock() + limits.between_tokens, end)
         if reading.reason is None:
             raise Truncated(f"{provider} ended the stream before the answer.")
         if reading.ended:
@@ -80,7 +130,7 @@ async def converse(
 
 
 async def _next(
-    chunks: AsyncIterator[bytes], deadline: float, provider: str, reading: Reading
+    chunks: AsyncIterator[bytes], deadline: float, provider: str, reading: Reading, *, last: bool
 ) -> bytes | None:
     """Wait for more of the body; None when there is no more, or no more is needed."""
     try:
@@ -88,7 +138,7 @@ async def _next(
             return await anext(chunks, None)
     except TimeoutError:
         if reading.reason is None:
-            raise _timed_out(provider, reading) from None
+            raise _timed_out(provider, reading, last=last) from None
     except _BROKEN as error:
         if reading.reason is None:
             raise Truncated(f"{provider} broke off before the end of the answer.") from error
@@ -120,9 +170,12 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
         return
 
 
-def _timed_out(provider: str, reading: Reading) -> TimedOut:
-    which = "next" if reading.tokens else "first"
-    return TimedOut(f"{provider} took too long for the {which} token.")
+def _timed_out(provider: str, reading: Reading, *, last: bool = False) -> TimedOut:
+    if last:
+        return SlowToEnd(f"{provider} took too long for the whole answer.")
+    if reading.tokens:
+        return Stalled(f"{provider} took too long for the next token.")
+    return SlowToBegin(f"{provider} took too long for the first token.")
 
 
 def _request_id(response: httpx2.Response) -> str | None:

@@ -6,28 +6,34 @@ body is read raw (see `providers.exchange`).
 
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 import msgspec
 import openai
-from openai import AsyncStream, omit
-from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+from openai import AsyncStream
+from openai.types.chat import ChatCompletionChunk
 
 from providers.config import ProviderConfig
 from providers.continuation import going_on, turns_to_go_on
 from providers.contract import (
+    CitationDelta,
     Delta,
     FinishReason,
     Prompt,
     ReasoningDelta,
     TextDelta,
+    Tool,
     ToolCallDelta,
     Turn,
     Usage,
 )
-from providers.errors import TimedOut, Unreachable
+from providers.errors import SlowToConnect, TimedOut, Unreachable
 from providers.exchange import Reading, converse, model_ids
+from providers.profiles import prefills, profile
 from providers.refusal import ErrorObject, Refusals
+from providers.retries import RetryBudget
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -54,11 +60,21 @@ class _ToolCall(msgspec.Struct):
     function: _Function = msgspec.field(default_factory=_Function)
 
 
+class _Citation(msgspec.Struct):
+    url: str | None = None
+    title: str | None = None
+
+
+class _Annotation(msgspec.Struct):
+    url_citation: _Citation | None = None
+
+
 class _Message(msgspec.Struct):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     tool_calls: list[_ToolCall] | None = None
+    annotations: list[_Annotation] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -66,9 +82,31 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
+class _Read(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _Written(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    prompt_tokens_details: _Read | None = None
+    completion_tokens_details: _Written | None = None
+
+    def told(self) -> Usage:
+        """The same in our words."""
+        read, written = self.prompt_tokens_details, self.completion_tokens_details
+        cached, reasoning = read and read.cached_tokens, written and written.reasoning_tokens
+        return Usage(
+            self.prompt_tokens,
+            self.completion_tokens,
+            exact=True,
+            cached=cached or 0,
+            reasoning=reasoning or 0,
+        )
 
 
 class _Chunk(msgspec.Struct):
@@ -97,7 +135,7 @@ class ChatReading(Reading):
         if chunk.error is not None:
             raise self._refusals.of_event(chunk.error)
         if chunk.usage is not None:
-            self.usage = Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens, exact=True)
+            self.usage = chunk.usage.told()
         deltas: list[Delta] = []
         for choice in chunk.choices:
             message = choice.delta
@@ -106,6 +144,9 @@ class ChatReading(Reading):
                 deltas.append(ReasoningDelta(reasoning))
             if message.content:
                 deltas.append(TextDelta(message.content))
+            for note in message.annotations or ():
+                if source := note.url_citation:
+                    deltas.append(CitationDelta(source.url or "", source.title or ""))
             for call in message.tool_calls or ():
                 self._grow(call)
             if choice.finish_reason:
@@ -136,11 +177,12 @@ class OpenAIProvider:
         self._refusals = Refusals(config.name, config.api_key)
         base_url = config.base_url or _OPENAI
         self._limit_field = limit_field(base_url)
+        self._budget = RetryBudget(config.limits.retry_share)
         self._client = openai.AsyncOpenAI(
             api_key=config.api_key or _NO_KEY,
             base_url=base_url,
             timeout=httpx2.Timeout(config.limits.connect, read=None),
-            max_retries=config.limits.retries,
+            max_retries=0,  # `converse` tries again, within its budget
         )
 
     @property
@@ -150,13 +192,18 @@ class OpenAIProvider:
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Ask the model; see `Provider.stream`."""
-        reading = ChatReading(self._refusals)
-        answer = converse(self.name, self._config.limits, self._open(prompt), reading)
-        return going_on(answer, prompt.kept, prefill=self._config.prefill) if prompt.kept else answer
+        answer = converse(self.name, self._config.limits, self._budget, _Asking(self, prompt))
+        if not prompt.kept:
+            return answer
+        return going_on(answer, prompt.kept, prefill=prefills(self._config, prompt.model))
+
+    def reading(self) -> ChatReading:
+        """Read a new answer."""
+        return ChatReading(self._refusals)
 
     async def models(self) -> list[str]:
         """Name the models on offer now."""
-        with self._failures_told():
+        with self._failures_told(TimedOut):
             response = await self._client.get(
                 "/models", cast_to=httpx2.Response, options={"timeout": self._config.limits.listing}
             )
@@ -167,34 +214,45 @@ class OpenAIProvider:
         await self._client.close()
 
     @asynccontextmanager
-    async def _open(self, prompt: Prompt) -> AsyncGenerator[httpx2.Response]:
-        with self._failures_told():
+    async def open(self, prompt: Prompt) -> AsyncGenerator[httpx2.Response]:
+        """Send a prompt."""
+        with self._failures_told(SlowToConnect):
             async with self._request(prompt) as response:
                 yield response.http_response
 
     def _request(
         self, prompt: Prompt
     ) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]]:
-        temperature = self._config.temperature if prompt.temperature is None else prompt.temperature
-        max_tokens = self._config.max_tokens if prompt.max_tokens is None else prompt.max_tokens
-        turns = turns_to_go_on(prompt, prefill=self._config.prefill)
         # Beside the SDK's own arguments: it goes through each message type by type, which for a long conversation
         # takes longer than everything else here, and holds up all other streams meanwhile.
-        body: dict[str, object] = {"messages": [_message(turn) for turn in turns]}
-        if max_tokens is not None:
-            body[self._limit_field] = max_tokens
         return self._client.chat.completions.with_streaming_response.create(
             model=prompt.model,
             messages=[],
             stream=True,
             stream_options={"include_usage": True},
-            temperature=omit if temperature is None else temperature,
-            extra_body=body,
+            extra_body=self._body(prompt),
         )
 
+    def _body(self, prompt: Prompt) -> dict[str, object]:
+        config = self._config
+        turns = turns_to_go_on(prompt, prefill=prefills(config, prompt.model))
+        temperature = prompt.temperature
+        if temperature is None and profile(config, prompt.model).temperature:
+            temperature = config.temperature
+        said = {
+            "messages": [_message(turn) for turn in turns],
+            "temperature": temperature,
+            self._limit_field: config.max_tokens if prompt.max_tokens is None else prompt.max_tokens,
+            "top_p": prompt.top_p,
+            "stop": list(prompt.stop) or None,
+            "reasoning_effort": prompt.effort,
+            "tools": [_tool(tool) for tool in prompt.tools] or None,
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
     @contextmanager
-    def _failures_told(self) -> Generator[None]:
-        """Turn what the SDK raises into this package's errors."""
+    def _failures_told(self, slow: type[TimedOut]) -> Generator[None]:
+        """Turn what the SDK raises into this package's errors, `slow` among them."""
         try:
             yield
         except openai.APIStatusError as error:
@@ -204,7 +262,7 @@ class OpenAIProvider:
                 response.status_code, response.headers, response.content
             ) from None
         except openai.APITimeoutError as error:
-            raise TimedOut(f"{self.name} took too long to answer.") from error
+            raise slow(f"{self.name} took too long to answer.") from error
         except openai.OpenAIError as error:
             raise Unreachable(f"{self.name} cannot be reached.") from error
 
@@ -215,11 +273,32 @@ def limit_field(base_url: str) -> str:
     return "max_completion_tokens" if own else "max_tokens"
 
 
-def _message(turn: Turn) -> ChatCompletionMessageParam:
-    match turn.role:
-        case "system":
-            return {"role": "system", "content": turn.text}
-        case "user":
-            return {"role": "user", "content": turn.text}
-        case "assistant":
-            return {"role": "assistant", "content": turn.text}
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One prompt on its way (`exchange.Request`)."""
+
+    provider: OpenAIProvider
+    prompt: Prompt
+
+    def open(self) -> AbstractAsyncContextManager[httpx2.Response]:
+        return self.provider.open(self.prompt)
+
+    def reading(self) -> ChatReading:
+        return self.provider.reading()
+
+
+def _message(turn: Turn) -> dict[str, Any]:
+    if turn.role == "tool":
+        return {"role": "tool", "tool_call_id": turn.call_id, "content": turn.text}
+    if not turn.calls:
+        return {"role": turn.role, "content": turn.text}
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in turn.calls
+    ]
+    return {"role": turn.role, "content": turn.text or None, "tool_calls": calls}
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    described = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": described}

@@ -31,7 +31,7 @@ def provider_configs(settings: Settings) -> list[ProviderConfig]:
             ProviderConfig("anthropic", "anthropic", url, key, _ANTHROPIC_MODEL, context_window=_LARGE_WINDOW)
         )
     if settings.lmstudio_base_url:
-        configs.append(ProviderConfig("lmstudio", "openai", settings.lmstudio_base_url, prefill=True))
+        configs.append(ProviderConfig("lmstudio", "openai", settings.lmstudio_base_url))
     if settings.local_model_url:
         configs.append(
             ProviderConfig(
@@ -41,7 +41,6 @@ def provider_configs(settings: Settings) -> list[ProviderConfig]:
                 default_model=ALIAS,
                 max_tokens=MAX_TOKENS,
                 context_window=CONTEXT,
-                prefill=True,
             )
         )
     if not configs:

@@ -12,7 +12,7 @@ import pytest
 from providers.contract import Finish, ReasoningDelta, TextDelta, UsageReport
 from server.embedded.model import ALIAS
 from tests.support.model_doubles import LLMockDouble, ScriptedDouble
-from tests.support.providers import asking, opened, receive
+from tests.support.providers import PATIENT, asking, opened, receive
 from tests.support.scripted_server import ScriptedServer
 from tests.support.waiting import wait_until
 from tests.support.wires import WIRES, Wire
@@ -96,7 +96,8 @@ async def test_the_maximum_ends_the_answer(model: str, wire: Wire) -> None:
 async def test_an_answer_that_was_begun_is_gone_on_with(model: str, wire: Wire) -> None:
     """A model with its own beginning before it writes the rest that it would have written, and no more."""
     asked = asking("Tell me a long story about the sea.", max_tokens=24)
-    async with opened(wire, model + wire.base_path, prefill=True) as provider:
+    again = replace(PATIENT, retries=1)  # this server closes connections that it has said it would keep
+    async with opened(wire, model + wire.base_path, again, prefill=True) as provider:
         whole = (await receive(provider.stream(asked))).text
         words = whole.split(" ")
         kept = " ".join(words[: len(words) // 2]) + " "

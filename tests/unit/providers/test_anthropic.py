@@ -59,7 +59,7 @@ def test_the_account_is_a_running_total() -> None:
         {"type": "message_start", "message": {"usage": usage | {"output_tokens": 1}}},
         _end("end_turn", output_tokens=9),
     )
-    assert reading.usage == Usage(35, 9, exact=True)
+    assert reading.usage == Usage(35, 9, exact=True, cached=30, cache_written=4)
 
 
 @pytest.mark.parametrize(
