@@ -75,7 +75,13 @@ const REASONS = {
   provider_unknown_model: "The model's server does not know this model. Choose another one below.",
   provider_truncated: "The reply broke off in the middle.",
   provider_malformed: "The model's server answered with something that makes no sense.",
+  provider_unsupported: "This model cannot do what was asked for. Choose another one below.",
+  provider_resting: "This model failed several times just now and is left alone for a moment. Choose another one below, or wait.",
   provider_timeout: "The model took too long.",
+  provider_timeout_connect: "The model's server could not be reached in time.",
+  provider_timeout_first_token: "The model took too long to begin.",
+  provider_timeout_between_tokens: "The model fell silent in the middle.",
+  provider_timeout_whole: "The reply took longer than is allowed.",
   internal: "Something went wrong on our side.",
 };
 
