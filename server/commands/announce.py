@@ -4,6 +4,8 @@ Nothing here decides anything. When the log or the queue is away the commit stil
 next snapshot, and what no queue has is found and queued by the sweeper.
 """
 
+from typing import Any
+
 import msgspec
 import structlog
 
@@ -11,6 +13,7 @@ from realtime.errors import Overloaded, Unavailable
 from realtime.log.contract import Close, Log, Open, Record
 from realtime.queue.contract import Queue
 from server.domain import events, wire
+from server.domain.answer import Span, Usage
 
 _log = structlog.get_logger(__name__)
 
@@ -96,7 +99,8 @@ def message_created(event: events.MessageCreated) -> wire.MessageCreated:
 
 def reply_ended(event: events.ReplyEnded) -> wire.Event:
     """As clients see it."""
-    usage = wire.UsageBody(**event.usage.model_dump()) if event.usage else None
+    usage = _usage(event.usage)
+    provenance = [_span(span) for span in event.provenance]
     match event:
         case events.ReplyCompleted():
             return wire.ReplyCompleted(
@@ -107,6 +111,8 @@ def reply_ended(event: events.ReplyEnded) -> wire.Event:
                 usage=usage,
                 cost=event.cost,
                 timing=wire.TimingBody(**event.timing.model_dump()),
+                finish=event.finish,
+                provenance=provenance,
             )
         case events.ReplyFailed():
             return wire.ReplyFailed(
@@ -115,11 +121,25 @@ def reply_ended(event: events.ReplyEnded) -> wire.Event:
                 code=event.code,
                 detail=event.detail,
                 length=event.length,
+                provenance=provenance,
             )
         case events.ReplyCancelled():
             return wire.ReplyCancelled(
-                conversation=event.conversation, reply=event.reply, length=event.length, usage=usage
+                conversation=event.conversation,
+                reply=event.reply,
+                length=event.length,
+                usage=usage,
+                provenance=provenance,
             )
+
+
+def _span(span: Span) -> wire.SpanBody:
+    said: dict[str, Any] = span.model_dump(exclude={"usage"})
+    return wire.SpanBody(**said, usage=_usage(span.usage))
+
+
+def _usage(usage: Usage | None) -> wire.UsageBody | None:
+    return wire.UsageBody(**usage.model_dump()) if usage else None
 
 
 def ending(event: events.ReplyEnded) -> Record:

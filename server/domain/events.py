@@ -10,8 +10,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from server.domain.answer import Citation, Span, ToolCall, ToolResult, Usage
 from server.domain.message import Role
-from server.domain.reply import Timing, Usage
+from server.domain.reply import Timing
 from server.domain.settings import ReplySettings
 
 
@@ -99,13 +100,17 @@ class _ReplyEnded(_Event):
     sha256: str
     usage: Usage | None
     timing: Timing
+    cost: float | None = None
+    reasoning: str | None = None
+    tool_calls: list[ToolCall] = []
+    citations: list[Citation] = []
+    provenance: list[Span] = []
 
 
 class ReplyCompleted(_ReplyEnded):
     """The whole answer."""
 
     type: Literal["reply.completed"] = "reply.completed"
-    cost: float | None
     finish: str
 
 
@@ -123,6 +128,14 @@ class ReplyCancelled(_ReplyEnded):
     type: Literal["reply.cancelled"] = "reply.cancelled"
 
 
+class ToolResultsGiven(_Event):
+    """What came of the calls that a reply ended with."""
+
+    type: Literal["reply.tool_results"] = "reply.tool_results"
+    reply: str
+    results: list[ToolResult]
+
+
 ReplyEnded = ReplyCompleted | ReplyFailed | ReplyCancelled
 
 Event = Annotated[
@@ -134,6 +147,7 @@ Event = Annotated[
     | ReplyStarted
     | ReplyCompleted
     | ReplyFailed
-    | ReplyCancelled,
+    | ReplyCancelled
+    | ToolResultsGiven,
     Field(discriminator="type"),
 ]

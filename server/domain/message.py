@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from server.domain.answer import Citation, Span, ToolCall, ToolResult
 from server.domain.ids import ConversationId, MessageId, UserId
 from server.domain.settings import ReplySettings
 
@@ -54,6 +55,11 @@ class Message(BaseModel):
     provider: str | None = None
     model: str | None = None
     error: str | None = Field(default=None, description="Of a failed reply: its code.")
+    reasoning: str | None = Field(default=None, description="What the model thought; no part of the text.")
+    tool_calls: list[ToolCall] = Field(default=[], description="What the model wants to be done.")
+    tool_results: list[ToolResult] = Field(default=[], description="What came of it.")
+    citations: list[Citation] = Field(default=[], description="Sources that the model named.")
+    provenance: list[Span] = Field(default=[], description="Who wrote which part of the text.")
 
 
 class Sent(BaseModel):

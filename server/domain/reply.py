@@ -4,19 +4,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from server.domain.answer import Span, ToolCall, ToolResult, Usage
 from server.domain.ids import ConversationId, MessageId, UserId
 from server.domain.message import ENDED, Status
 from server.domain.settings import ReplySettings
-
-
-class Usage(BaseModel):
-    """Tokens; `exact` when the provider counted them."""
-
-    model_config = ConfigDict(frozen=True)
-
-    input: int
-    output: int
-    exact: bool
 
 
 class Timing(BaseModel):
@@ -62,6 +53,12 @@ class Reply(BaseModel):
     cost: float | None = Field(default=None, description="In US dollars; null where no price is known.")
     timing: Timing | None = None
     error: Trouble | None = None
+    finish: str | None = Field(
+        default=None, description="Why the model stopped: `stop`, `length`, `tool` or `filter`."
+    )
+    provenance: list[Span] = Field(default=[], description="Who wrote which part of the text.")
+    tool_calls: list[ToolCall] = []
+    tool_results: list[ToolResult] = []
 
     @property
     def ended(self) -> bool:

@@ -35,12 +35,54 @@ class MessageBody(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
 
 
-class UsageBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens; `exact` when the provider counted them."""
+class UsageBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Tokens; `exact` when the provider counted them. `cached` is part of the input, `reasoning` of the output."""
 
     input: int
     output: int
     exact: bool
+    cached: int = 0
+    reasoning: int = 0
+
+
+class SpanBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A range of the text, in code points, and where it came from."""
+
+    provider: str
+    model: str
+    attempt: int
+    start: int
+    end: int
+    outcome: str
+    usage: UsageBody | None = None
+    cost: float | None = None
+    first_token_ms: int | None = None
+    request_id: str | None = None
+
+
+class CallBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's wish to have a tool used; `arguments` is JSON, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class CitationBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A source that the model named."""
+
+    url: str = ""
+    title: str = ""
+    quote: str = ""
+
+
+class ReasonBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Who had the reply before, and why no longer."""
+
+    provider: str
+    model: str
+    code: str
+    detail: str
 
 
 class TimingBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,13 +117,29 @@ class ReplyProgress(Event, frozen=True, tag="reply.progress", omit_defaults=True
     detail: str | None = None
 
 
-class ReplyStarted(Event, frozen=True, tag="reply.started"):
-    """A worker has it."""
+class ReplyStarted(Event, frozen=True, tag="reply.started", omit_defaults=True):
+    """A worker has it. Comes again when another provider takes over: `instead_of` says whose place it has."""
 
     reply: str
     provider: str
     model: str
     attempt: int
+    notices: list[str] = msgspec.field(default_factory=list[str])
+    instead_of: ReasonBody | None = None
+
+
+class ReplyToolCall(Event, frozen=True, tag="reply.tool_call"):
+    """The model wants something done; `POST /v1/replies/{id}/tool-results` says what came of it."""
+
+    reply: str
+    call: CallBody
+
+
+class ReplyCitation(Event, frozen=True, tag="reply.citation"):
+    """The model names a source."""
+
+    reply: str
+    citation: CitationBody
 
 
 class ReplyDelta(Event, frozen=True, tag="reply.delta"):
@@ -117,6 +175,8 @@ class ReplyCompleted(Event, frozen=True, tag="reply.completed"):
     usage: UsageBody | None
     cost: float | None
     timing: TimingBody
+    finish: str = "stop"
+    provenance: list[SpanBody] = msgspec.field(default_factory=list[SpanBody])
 
 
 class ReplyFailed(Event, frozen=True, tag="reply.failed"):
@@ -126,6 +186,7 @@ class ReplyFailed(Event, frozen=True, tag="reply.failed"):
     code: str
     detail: str
     length: int
+    provenance: list[SpanBody] = msgspec.field(default_factory=list[SpanBody])
 
 
 class ReplyCancelled(Event, frozen=True, tag="reply.cancelled"):
@@ -134,6 +195,7 @@ class ReplyCancelled(Event, frozen=True, tag="reply.cancelled"):
     reply: str
     length: int
     usage: UsageBody | None
+    provenance: list[SpanBody] = msgspec.field(default_factory=list[SpanBody])
 
 
 class ConversationUpdated(Event, frozen=True, tag="conversation.updated"):
@@ -156,6 +218,8 @@ EVENTS: tuple[type[Event], ...] = (
     ReplyStarted,
     ReplyDelta,
     ReplyReasoning,
+    ReplyToolCall,
+    ReplyCitation,
     ReplyRestarted,
     ReplyCompleted,
     ReplyFailed,

@@ -160,7 +160,8 @@ def _reply_started(event: events.ReplyStarted, to: Effects) -> None:
 def _reply_ended(event: events.ReplyEnded, to: Effects) -> None:
     status = _STATUS[type(event)]
     code = event.code if isinstance(event, events.ReplyFailed) else None
-    cost = event.cost if isinstance(event, events.ReplyCompleted) else None
+    finish = event.finish if isinstance(event, events.ReplyCompleted) else None
+    made = event.model_dump(include={"tool_calls", "provenance"})
     trouble = {"code": event.code, "detail": event.detail} if isinstance(event, events.ReplyFailed) else None
     work = {
         "status": status,
@@ -169,13 +170,28 @@ def _reply_ended(event: events.ReplyEnded, to: Effects) -> None:
         "sha256": event.sha256,
         "usage": event.usage.model_dump() if event.usage else None,
         "timing": event.timing.model_dump(),
-        "cost": cost,
+        "cost": event.cost,
         "error": trouble,
+        "finish": finish,
+        **made,
     }
+    shown = {"status": status, "text": event.text, "error": code, "reasoning": event.reasoning, **made}
+    shown |= event.model_dump(include={"citations"})
+    if event.provenance:
+        # Who wrote the last of it: another than began, where one took over.
+        last = event.provenance[-1]
+        work |= {"provider": last.provider, "model": last.model}
+        shown |= {"provider": last.provider, "model": last.model}
     _set_reply(event.reply, event.attempt, work, to)
-    _set_message(event.reply, {"status": status, "text": event.text, "error": code}, to)
+    _set_message(event.reply, shown, to)
     to.conversation["updated_at"] = event.at
     to.closed.add(event.reply)
+
+
+def _tool_results_given(event: events.ToolResultsGiven, to: Effects) -> None:
+    said = event.model_dump(include={"results"})["results"]
+    to.replies.append(UpdateOne({"_id": event.reply}, {"$set": {"tool_results": said}}))
+    _set_message(event.reply, {"tool_results": said}, to)
 
 
 def _set_siblings(siblings: list[str], to: Effects) -> None:
@@ -206,4 +222,5 @@ _HANDLERS: dict[type[Any], Callable[[Any, Effects], None]] = {
     events.ReplyCompleted: _reply_ended,
     events.ReplyFailed: _reply_ended,
     events.ReplyCancelled: _reply_ended,
+    events.ToolResultsGiven: _tool_results_given,
 }

@@ -12,9 +12,10 @@ from pydantic import Field
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 
+from server.domain.answer import Citation, Span, ToolCall, ToolResult, Usage
 from server.domain.conversation import OpenReply
 from server.domain.message import Role, Status
-from server.domain.reply import Timing, Trouble, Usage
+from server.domain.reply import Timing, Trouble
 from server.domain.settings import ReplySettings
 
 Collection = AsyncCollection[dict[str, Any]]
@@ -99,6 +100,11 @@ class MessageDocument(StoredDocument):
     provider: str | None = None
     model: str | None = None
     error: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[ToolCall] = Field(default_factory=list[ToolCall])
+    tool_results: list[ToolResult] = Field(default_factory=list[ToolResult])
+    citations: list[Citation] = Field(default_factory=list[Citation])
+    provenance: list[Span] = Field(default_factory=list[Span])
 
     class Settings:
         """Beanie's."""
@@ -142,6 +148,10 @@ class ReplyDocument(StoredDocument):
     cost: float | None = None
     timing: Timing | None = None
     error: Trouble | None = None
+    finish: str | None = None
+    provenance: list[Span] = Field(default_factory=list[Span])
+    tool_calls: list[ToolCall] = Field(default_factory=list[ToolCall])
+    tool_results: list[ToolResult] = Field(default_factory=list[ToolResult])
 
     class Settings:
         """Beanie's."""

@@ -12,6 +12,7 @@ A new feature is a stage before or after the provider, never another branch in h
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -143,7 +144,7 @@ class ReplyJob:
         )
         await self._store.append([started], actor=self._worker)
         writer = self._publisher.writer(reply.conversation, reply.id, attempt)
-        head = {"conversation": reply.conversation, "reply": reply.id}
+        head: dict[str, Any] = {"conversation": reply.conversation, "reply": reply.id}
         header = draft_header(status="running", provider=provider, model=model)
         event = wire.ReplyStarted(**head, provider=provider, model=model, attempt=attempt)
         if attempt == 1:
