@@ -16,6 +16,7 @@ import uvloop
 from server import wiring
 from server.settings import Settings
 from server.web.chat import HEARTBEAT_SECONDS
+from server.web.lines import Lines
 from server.web.ready_frames import ReadyFrames
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +46,7 @@ async def serve_web(settings: Settings) -> None:
             web.app,
             host=settings.host,
             port=settings.port,
+            http=Lines,
             ws=ReadyFrames,
             ws_max_size=wiring.SOCKET_LIMITS.frame,
             ws_ping_interval=HEARTBEAT_SECONDS,

@@ -6,9 +6,15 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
+
+from redis.asyncio import Redis
 
 from providers.registry import Registry
-from realtime.log.contract import Log
+from realtime.attendance.contract import Attendance
+from realtime.attendance.redis import RedisAttendance
+from realtime.log.cluster_feed import ClusterFeed
+from realtime.log.contract import Feed, Log
 from realtime.log.redis import RedisLog
 from realtime.log.redis_feed import RedisFeed
 from realtime.queue.redis import RedisQueue
@@ -35,7 +41,8 @@ class Core:
     writes: Writes
     store: EventStore
     log: Log
-    feed: RedisFeed
+    feed: Feed
+    attendance: Attendance
     queue: RedisQueue
     signals: RedisSignals
     announcer: Announcer
@@ -63,7 +70,7 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
         commands = await stack.enter_async_context(command_client(settings.redis_url))
         subscriptions = await stack.enter_async_context(subscription_client(settings.redis_url))
         registry = await stack.enter_async_context(Registry(configs))
-        log, queue, writes = RedisLog(commands), RedisQueue(commands), Writes()
+        log, queue, writes = RedisLog(commands), RedisQueue(cast("Redis", commands)), Writes()
         yield Core(
             settings=settings,
             instance=f"{socket.gethostname()}-{os.getpid()}",
@@ -72,7 +79,8 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
             writes=writes,
             store=EventStore(client),
             log=log,
-            feed=RedisFeed(subscriptions),
+            feed=RedisFeed(subscriptions) if isinstance(subscriptions, Redis) else ClusterFeed(subscriptions),
+            attendance=RedisAttendance(commands),
             queue=queue,
             signals=RedisSignals(commands, subscriptions),
             announcer=Announcer(log, queue),
