@@ -54,10 +54,10 @@ async def translated_errors() -> AsyncGenerator[None]:
 
 
 class Script:
-    """A Lua file. One that changes is another script: it is known by what is in it."""
+    """Lua files, one after the other. One that changes is another script: it is known by what is in it."""
 
-    def __init__(self, path: Path) -> None:
-        self.text = path.read_text()
+    def __init__(self, *paths: Path) -> None:
+        self.text = "\n".join(path.read_text() for path in paths)
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -1,21 +1,17 @@
 """Leases on Redis or Valkey: a key with a time to live, changed by whoever stands in it."""
 
-from collections.abc import Awaitable
 from pathlib import Path
-from typing import cast
 
-from redis.asyncio import Redis
+from realtime.redis import Client, Script, run, translated_errors
 
-from realtime.redis import translated_errors
-
-_HOLD = (Path(__file__).parent / "hold.lua").read_text()
+_HOLD = Script(Path(__file__).parent / "hold.lua")
 
 
 class RedisLeases:
     """`realtime.leases.contract.Leases`."""
 
-    def __init__(self, client: Redis) -> None:
-        self._hold = client.register_script(_HOLD)
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     async def hold(self, name: str, holder: str, seconds: float) -> bool:
         """See the port."""
@@ -27,5 +23,4 @@ class RedisLeases:
 
     async def _set(self, name: str, holder: str, milliseconds: int) -> bool:
         async with translated_errors():
-            call = cast("Awaitable[int]", self._hold(keys=[f"lease:{name}"], args=[holder, milliseconds]))
-            return bool(await call)
+            return bool((await run(self._client, _HOLD, [([f"lease:{name}"], [holder, milliseconds])]))[0])

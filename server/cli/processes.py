@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 import uvicorn
 import uvloop
+from prometheus_client import start_http_server
 
 from server import wiring
 from server.settings import Settings
@@ -65,11 +66,14 @@ async def serve_worker(settings: Settings, ready_file: Path | None) -> None:
     """`python -m server worker`: claims until it is told to stop, then finishes what it has."""
     stopping = asyncio.Event()
     on_stop(stopping.set)
-    async with wiring.worker(settings) as runner:
+    async with wiring.worker(settings) as worker:
+        if settings.worker_metrics_port is not None:
+            server, _ = start_http_server(settings.worker_metrics_port, settings.host, worker.metrics)
+            _log.info("measuring", url=f"http://{settings.host}:{server.server_port}/metrics")
         _log.info("working", concurrency=settings.worker_concurrency)
         if ready_file is not None:
             await asyncio.to_thread(ready_file.touch)
-        await runner.run(stopping)
+        await worker.runner.run(stopping)
 
 
 class _Server(uvicorn.Server):

@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
 
 from redis.asyncio import Redis
 
 from providers.registry import Registry
 from realtime.attendance.contract import Attendance
 from realtime.attendance.redis import RedisAttendance
+from realtime.leases.redis import RedisLeases
 from realtime.log.cluster_feed import ClusterFeed
 from realtime.log.contract import Feed, Log
 from realtime.log.redis import RedisLog
@@ -45,6 +45,7 @@ class Core:
     attendance: Attendance
     queue: RedisQueue
     signals: RedisSignals
+    leases: RedisLeases
     announcer: Announcer
     registry: Registry
     default_provider: str
@@ -70,7 +71,8 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
         commands = await stack.enter_async_context(command_client(settings.redis_url))
         subscriptions = await stack.enter_async_context(subscription_client(settings.redis_url))
         registry = await stack.enter_async_context(Registry(configs))
-        log, queue, writes = RedisLog(commands), RedisQueue(cast("Redis", commands)), Writes()
+        log, writes = RedisLog(commands), Writes()
+        queue = RedisQueue(commands, settings.lease_seconds, settings.queue_depth)
         yield Core(
             settings=settings,
             instance=f"{socket.gethostname()}-{os.getpid()}",
@@ -83,7 +85,8 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
             attendance=RedisAttendance(commands),
             queue=queue,
             signals=RedisSignals(commands, subscriptions),
-            announcer=Announcer(log, queue),
+            leases=RedisLeases(commands),
+            announcer=Announcer(log, queue, default_provider),
             registry=registry,
             default_provider=default_provider,
         )
