@@ -1,0 +1,127 @@
+"""The port of search: who may find what is part of every document, and of every query.
+
+Two engines stand behind it: MongoDB's text index, which every house has, and Meilisearch. Both take the same words:
+
+    madrid weather      messages with any of the words; those with more of them, or rarer ones, come first
+    "in the garden"     the phrase as it stands
+    garden -winter      not those with this word
+    gard                the last word may be unfinished
+
+What an engine can do beyond that (Meilisearch forgives typing errors) is its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, Field
+
+from server.domain.ids import ConversationId, MessageId, UserId
+from server.domain.message import Role
+
+Side = Literal["live", "next"]
+"""Of an index: the one that answers, or the one that is being built to take its place."""
+
+MAX_TOTAL = 1000
+"""Matches beyond this many are not counted and cannot be paged to: whoever has so many wants better words."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchDocument:
+    """A message as it is found. `readers` are all who may find it."""
+
+    id: str
+    conversation: str
+    seq: int
+    readers: tuple[str, ...]
+    user: str | None
+    role: Role
+    text: str
+    at: datetime
+    language: str | None = None
+    topics: tuple[str, ...] = ()
+    sentiment: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What somebody looks for; None does not filter. `since` is included, `until` is not."""
+
+    reader: str
+    text: str
+    conversation: str | None = None
+    user: str | None = None
+    role: Role | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    topic: str | None = None
+    language: str | None = None
+    order: Literal["score", "time"] = "score"
+    limit: int = 20
+    offset: int = 0
+
+
+class Piece(BaseModel):
+    """A part of a found text, and whether it is what was looked for."""
+
+    text: str
+    hit: bool
+
+
+class Hit(BaseModel):
+    """A message that was found."""
+
+    id: MessageId
+    conversation: ConversationId
+    title: str = Field(default="", description="The conversation's.")
+    seq: int
+    role: Role
+    user: UserId | None
+    created_at: datetime
+    highlights: list[Piece] = Field(description="The place in its text, in pieces that join to an excerpt.")
+    score: float | None = Field(description="The engine's own; comparable within one answer only.")
+    language: str | None = None
+    topics: list[str] = []
+    sentiment: float | None = Field(default=None, description="-1 to 1; null where it is not known.")
+
+
+class Found(BaseModel):
+    """A page of hits, and how many there are in all."""
+
+    hits: list[Hit]
+    total: int = Field(description=f"Counted up to {MAX_TOTAL}.")
+
+
+class SearchEngine(Protocol):
+    """All methods raise `Unavailable` when the engine does not answer in time; all writes may be repeated."""
+
+    name: str
+
+    async def prepare(self, side: Side) -> None:
+        """Make an index ready; `next` is emptied."""
+        ...
+
+    async def put(self, documents: Sequence[SearchDocument], side: Side = "live") -> None:
+        """Add documents, or replace those of the same id. They can be found soon after this returns."""
+        ...
+
+    async def remove(self, messages: Sequence[str], side: Side = "live") -> None:
+        """Forget messages; those that are not there are no error."""
+        ...
+
+    async def remove_conversation(self, conversation: str, side: Side = "live") -> None:
+        """Forget all messages of a conversation."""
+        ...
+
+    async def readers(self, conversation: str, side: Side = "live") -> frozenset[str] | None:
+        """Who finds the messages of a conversation; None when nothing of it is indexed."""
+        ...
+
+    async def swap(self) -> None:
+        """Put `next` in the place of `live`, in one step for those who search."""
+        ...
+
+    async def search(self, query: SearchQuery) -> Found:
+        """What the reader may find."""
+        ...

@@ -1,0 +1,212 @@
+"""Search on MongoDB's text index: the default, with nothing to install.
+
+A row is one message for one reader. The reader and the language stand in front of the words in the index, so that a
+search walks the words of one person in one language: what others wrote is not filtered out, it is never touched.
+Each message is indexed with the stems of its own language, so a query is put once per language that the reader has
+messages in, and the answers, which cannot overlap, are united.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pymongo import ASCENDING, TEXT, DeleteMany, IndexModel, ReplaceOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import OperationFailure
+
+from server.search.contract import MAX_TOTAL, Found, Hit, SearchDocument, SearchQuery, Side
+from server.search.words import Wanted, highlight, parse, words_of
+from server.storage.database import reachable
+
+_COLLECTION = "search"
+_STEMS = frozenset({"da", "de", "en", "es", "fi", "fr", "hu", "it", "nb", "nl", "pt", "ro", "ru", "sv", "tr"})
+"""The languages that MongoDB knows the stems of; words of others are compared as they are."""
+_UNFINISHED = 8
+"""So many different endings of an unfinished word are looked for."""
+_SAMPLE = 200
+_SWAPPED = 175
+"""The server's code for a question whose collection was replaced while it was answered."""
+_INDEXES = [
+    IndexModel(
+        [("reader", ASCENDING), ("stems", ASCENDING), ("text", TEXT)],
+        name="words",
+        default_language="none",
+        language_override="stems",
+    ),
+    IndexModel([("reader", ASCENDING), ("words", ASCENDING)], name="prefixes"),
+    IndexModel([("reader", ASCENDING), ("stems", ASCENDING)], name="languages"),
+    IndexModel([("message", ASCENDING), ("reader", ASCENDING)], name="message"),
+    IndexModel([("conversation", ASCENDING), ("reader", ASCENDING)], name="conversation"),
+]
+
+Rows = AsyncCollection[dict[str, Any]]
+
+
+class MongoSearch:
+    """`server.search.contract.SearchEngine`."""
+
+    name = "mongodb"
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._database = database
+
+    def rows(self, side: Side) -> Rows:
+        """The collection behind an index."""
+        return self._database[_COLLECTION if side == "live" else f"{_COLLECTION}_next"]
+
+    async def prepare(self, side: Side) -> None:
+        """See the port."""
+        async with reachable():
+            if side == "next":
+                await self.rows(side).drop()
+            await self.rows(side).create_indexes(_INDEXES)
+
+    async def put(self, documents: Sequence[SearchDocument], side: Side = "live") -> None:
+        """See the port."""
+        writes: list[ReplaceOne[dict[str, Any]] | DeleteMany] = []
+        for document in documents:
+            gone = {"message": document.id, "reader": {"$nin": list(document.readers)}}
+            writes.append(DeleteMany(gone))
+            for reader in document.readers:
+                row = _row(document, reader)
+                writes.append(ReplaceOne({"_id": row["_id"]}, row, upsert=True))
+        if writes:
+            async with reachable():
+                await self.rows(side).bulk_write(writes, ordered=False)
+
+    async def remove(self, messages: Sequence[str], side: Side = "live") -> None:
+        """See the port."""
+        if messages:
+            async with reachable():
+                await self.rows(side).delete_many({"message": {"$in": list(messages)}})
+
+    async def remove_conversation(self, conversation: str, side: Side = "live") -> None:
+        """See the port."""
+        async with reachable():
+            await self.rows(side).delete_many({"conversation": conversation})
+
+    async def readers(self, conversation: str, side: Side = "live") -> frozenset[str] | None:
+        """See the port."""
+        async with reachable():
+            found = await self.rows(side).distinct("reader", {"conversation": conversation})
+        return frozenset(found) or None
+
+    async def swap(self) -> None:
+        """See the port."""
+        async with reachable():
+            await self.rows("next").rename(_COLLECTION, dropTarget=True)
+
+    async def search(self, query: SearchQuery) -> Found:
+        """See the port."""
+        wanted = parse(query.text)
+        async with reachable():
+            for again in (True, True, False):
+                try:
+                    return await self._search(query, wanted)
+                except OperationFailure as error:
+                    if error.code == _SWAPPED and again:
+                        continue
+                    # Before the first message there is no index, and nothing to be found.
+                    if "text index required" in str(error):
+                        return Found(hits=[], total=0)
+                    raise
+        raise AssertionError("the loop returns or raises")
+
+    async def _search(self, query: SearchQuery, wanted: Wanted) -> Found:
+        rows = self.rows("live")
+        stems: list[str] = await rows.distinct("stems", {"reader": query.reader})
+        if not stems:
+            return Found(hits=[], total=0)
+        text = query.text
+        if wanted.unfinished is not None and len(wanted.unfinished) > 1:
+            text = " ".join([text, *await self._endings(query.reader, wanted.unfinished)])
+        cursor = await rows.aggregate(pipeline(query, text, stems), maxTimeMS=5_000)
+        [answer] = await cursor.to_list()
+        scores = {row["_id"]: row.get("score") for row in answer["page"]}
+        found = {row["_id"]: row async for row in rows.find({"_id": {"$in": list(scores)}})}
+        hits = [_hit(found[key], score, wanted) for key, score in scores.items() if key in found]
+        return Found(hits=hits, total=answer["total"][0]["count"] if answer["total"] else 0)
+
+    async def _endings(self, reader: str, beginning: str) -> list[str]:
+        """How an unfinished word may go on: words that the reader has."""
+        begins = {"$regex": f"^{re.escape(beginning)}"}
+        cursor = await self.rows("live").aggregate(
+            [
+                {"$match": {"reader": reader, "words": begins}},
+                {"$limit": _SAMPLE},
+                {"$project": {"words": 1}},
+                {"$unwind": "$words"},
+                {"$match": {"words": begins}},
+                {"$group": {"_id": "$words", "count": {"$sum": 1}}},
+                {"$sort": {"count": -1, "_id": 1}},
+                {"$limit": _UNFINISHED},
+            ],
+            hint="prefixes",
+        )
+        return [row["_id"] async for row in cursor if row["_id"] != beginning]
+
+
+def pipeline(query: SearchQuery, text: str, stems: Sequence[str]) -> list[dict[str, Any]]:
+    """The page and the total in one question."""
+    first, *others = [_branch(query, text, language) for language in stems]
+    united = [{"$unionWith": {"coll": _COLLECTION, "pipeline": branch}} for branch in others]
+    order = {"score": -1, "at": -1, "_id": 1} if query.order == "score" else {"at": -1, "_id": 1}
+    page = [{"$sort": order}, {"$skip": query.offset}, {"$limit": query.limit}]
+    return [
+        *first,
+        *united,
+        {"$facet": {"page": page, "total": [{"$limit": MAX_TOTAL}, {"$count": "count"}]}},
+    ]
+
+
+def _branch(query: SearchQuery, text: str, stems: str) -> list[dict[str, Any]]:
+    wanted: dict[str, Any] = {"reader": query.reader, "stems": stems}
+    wanted["$text"] = {"$search": text, "$language": stems}
+    said = {
+        "conversation": query.conversation,
+        "user": query.user,
+        "role": query.role,
+        "topics": query.topic,
+        "language": query.language,
+    }
+    wanted |= {name: value for name, value in said.items() if value is not None}
+    moments = {"$gte": query.since, "$lt": query.until}
+    if any(moments.values()):
+        wanted["at"] = {name: value for name, value in moments.items() if value is not None}
+    return [{"$match": wanted}, {"$project": {"at": 1, "score": {"$meta": "textScore"}}}]
+
+
+def _row(document: SearchDocument, reader: str) -> dict[str, Any]:
+    return {
+        "_id": f"{reader} {document.id}",
+        "reader": reader,
+        "message": document.id,
+        "conversation": document.conversation,
+        "seq": document.seq,
+        "user": document.user,
+        "role": document.role,
+        "text": document.text,
+        "words": words_of(document.text),
+        "at": document.at,
+        "stems": document.language if document.language in _STEMS else "none",
+        "language": document.language,
+        "topics": list(document.topics),
+        "sentiment": document.sentiment,
+    }
+
+
+def _hit(row: Mapping[str, Any], score: float | None, wanted: Wanted) -> Hit:
+    return Hit(
+        id=row["message"],
+        conversation=row["conversation"],
+        seq=row["seq"],
+        role=row["role"],
+        user=row["user"],
+        created_at=row["at"],
+        highlights=highlight(row["text"], wanted),
+        score=score,
+        language=row["language"],
+        topics=row["topics"],
+        sentiment=row["sentiment"],
+    )

@@ -1,0 +1,117 @@
+"""What people type into a search box, and where it stands in a text. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from server.search.contract import Piece
+
+_PART = re.compile(r'-?"([^"]*)"?|(\S+)')
+_WORD = re.compile(r"\w+")
+_EXCERPT = 180
+_BEFORE = 50
+_ENDING = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The parts of a query; words are folded, phrases are as they were typed."""
+
+    words: tuple[str, ...]
+    phrases: tuple[str, ...]
+    without: tuple[str, ...]
+    unfinished: str | None
+    """The last word, where it may go on: nothing was typed after it."""
+
+
+@lru_cache(maxsize=4096)
+def fold(word: str) -> str:
+    """Without case and accents, as both engines compare words."""
+    return "".join(c for c in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(c))
+
+
+def words_of(text: str, limit: int = 400) -> list[str]:
+    """The different words of a text, folded; those of a very long text are its first."""
+    return list(dict.fromkeys(fold(found) for found in _WORD.findall(text)))[:limit]
+
+
+def parse(text: str) -> Wanted:
+    """Take a query apart. Anything is a query: an unclosed quote ends with the text."""
+    words: list[str] = []
+    phrases: list[str] = []
+    without: list[str] = []
+    last: str | None = None
+    for found in _PART.finditer(text):
+        phrase, bare = found.groups()
+        last = None
+        if phrase is not None:
+            if phrase.strip():
+                (without if found[0].startswith("-") else phrases).append(phrase.strip())
+            continue
+        negated = len(bare) > 1 and bare.startswith("-")
+        parts = [fold(part) for part in _WORD.findall(bare)]
+        (without if negated else words).extend(parts)
+        if parts and not negated and found.end() == len(text):
+            last = parts[-1]
+    return Wanted(tuple(words), tuple(phrases), tuple(without), last)
+
+
+def highlight(text: str, wanted: Wanted) -> list[Piece]:
+    """An excerpt around the first place that was looked for, in pieces."""
+    spans = _spans(text, wanted)
+    start = max(0, spans[0][0] - _BEFORE) if spans else 0
+    if start:
+        space = text.find(" ", start, spans[0][0])
+        start = space + 1 if space >= 0 else start
+    end = min(len(text), start + _EXCERPT)
+    pieces: list[Piece] = [Piece(text="…", hit=False)] if start else []
+    at = start
+    for first, last in spans:
+        if last > end:
+            break
+        if first > at:
+            pieces.append(Piece(text=text[at:first], hit=False))
+        pieces.append(Piece(text=text[first:last], hit=True))
+        at = last
+    rest = text[at:end] + ("…" if end < len(text) else "")
+    if rest:
+        pieces.append(Piece(text=rest, hit=False))
+    return pieces
+
+
+def _spans(text: str, wanted: Wanted) -> list[tuple[int, int]]:
+    """Where it stands, in order and without overlaps."""
+    phrases = [_WORD.findall(phrase) for phrase in wanted.phrases]
+    found = [(m.start(), m.end(), fold(m[0])) for m in _WORD.finditer(text)]
+    spans: list[tuple[int, int]] = []
+    for place, (start, end, word) in enumerate(found):
+        if any(_related(word, one) for one in wanted.words) or (
+            wanted.unfinished is not None and word.startswith(wanted.unfinished)
+        ):
+            spans.append((start, end))
+            continue
+        for phrase in phrases:
+            run = found[place : place + len(phrase)]
+            if phrase and [w for _, _, w in run] == [fold(w) for w in phrase]:
+                spans.append((start, run[-1][1]))
+                break
+    return _without_overlaps(spans)
+
+
+def _without_overlaps(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    kept: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if not kept or start >= kept[-1][1]:
+            kept.append((start, end))
+    return kept
+
+
+def _related(word: str, wanted: str) -> bool:
+    """Whether two words are the same but for an ending: the engine's stems are its own, this is for the eye."""
+    if word == wanted:
+        return True
+    shorter = min(len(word), len(wanted))
+    common = next((i for i in range(shorter) if word[i] != wanted[i]), shorter)
+    return common >= max(3, shorter - 2) and max(len(word), len(wanted)) - common <= _ENDING
