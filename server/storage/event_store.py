@@ -5,7 +5,7 @@ driver retries what MongoDB calls transient (an election, a write conflict); wha
 `Unavailable`, and by the idempotency key of a send.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +19,7 @@ from server.domain.ids import new_id
 from server.domain.upcasting import Before, upcast
 from server.storage.apply import Effects, effects, stored
 from server.storage.database import TRANSACTION, Client, reachable
-from server.storage.documents import (
-    ConversationDocument,
-    EventDocument,
-    MessageDocument,
-    ReplyDocument,
-    UsageDocument,
-)
+from server.storage.documents import ConversationDocument, EventDocument, MessageDocument, ReplyDocument
 
 _DUPLICATE_KEY = 11000
 
@@ -47,6 +41,23 @@ class Stored:
     version: int
     event: Event
     meta: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A stored event and its name, for whoever follows all conversations."""
+
+    id: str
+    version: int
+    event: Event
+
+
+def fact(document: Mapping[str, Any], before: Before | None = None) -> Fact:
+    """A fact out of a document of the collection of events; `before` is what came before it in its stream, if known."""
+    known = before or Before()
+    data = upcast(document["type"], document.get("form", 1), document["data"], known)
+    known.note(document["type"], data)
+    return Fact(document["_id"], document["version"], _event.validate_python(data))
 
 
 class EventStore:
@@ -129,8 +140,6 @@ async def _write(changes: Effects, session: AsyncClientSession) -> None:
             raise StaleAttempt("the reply is in newer hands, or has ended")
     if changes.messages:
         await MessageDocument.collection().bulk_write(changes.messages, session=session)
-    if changes.usage:
-        await UsageDocument.collection().bulk_write(changes.usage, session=session)
 
 
 def _document(event: Event, version: int, meta: dict[str, Any]) -> dict[str, Any]:

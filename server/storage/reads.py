@@ -1,5 +1,6 @@
 """The read repository: documents as the domain's values. It never writes, and raises `NotFound` and `Unavailable`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +44,13 @@ class Reads:
         async with reachable():
             found, following, previous = await page(ConversationDocument, wanted, _LATEST_FIRST, cut)
         return Page(items=[Conversation.model_validate(d) for d in found], next=following, previous=previous)
+
+    async def conversations_among(self, conversations: Sequence[str]) -> list[Conversation]:
+        """Those of these that are there."""
+        wanted = {"_id": {"$in": list(conversations)}, "deleted": False}
+        async with reachable():
+            found = await ConversationDocument.find(wanted).to_list()
+        return [Conversation.model_validate(document) for document in found]
 
     async def messages(self, conversation: str, cut: Cut) -> Page[Message]:
         """A page of the chosen branch, in conversation order; without a cursor, the newest."""
@@ -106,20 +114,11 @@ class Reads:
             wanted = {"_id": {"$in": replies}, "cancel_requested": True}
             return [found.id for found in await ReplyDocument.find(wanted).to_list()]
 
-    async def owed(self, before: datetime, after: tuple[datetime, str] | None, limit: int) -> list[Reply]:
-        """Replies that were accepted before a moment and have not ended, the oldest first; on from `after`."""
-        wanted: dict[str, Any] = {
-            "status": {"$in": ["queued", "running"]},
-            "created_at": {"$lt": before},
-        }
-        if after is not None:
-            moment, reply = after
-            wanted["$or"] = [
-                {"created_at": {"$gt": moment}},
-                {"created_at": moment, "_id": {"$gt": reply}},
-            ]
+    async def not_begun(self, before: datetime, limit: int) -> list[Reply]:
+        """The oldest replies that were accepted before a moment and that no worker has begun."""
         async with reachable():
-            found = await ReplyDocument.find(wanted).sort("created_at", "_id").limit(limit).to_list()
+            wanted = {"status": "queued", "created_at": {"$lt": before}}
+            found = await ReplyDocument.find(wanted).sort("created_at").limit(limit).to_list()
         return [Reply.model_validate(document) for document in found]
 
     async def character(self, character: str) -> Character:

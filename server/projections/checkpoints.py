@@ -1,0 +1,143 @@
+"""How far each projection is, and in whose hands: a document for each, with a lease and a fence.
+
+Time is the database's: processes need not agree about it. Each taking of the lease raises the fence, and a holder
+whose fence is not the newest can no longer move the checkpoint.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from server.storage.database import reachable
+
+Token = Mapping[str, Any]
+"""MongoDB's own name for a place in a change stream."""
+
+_COLLECTION = "projections"
+
+
+class LeaseLost(Exception):
+    """Somebody else has the projection now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A lease: who has it, and the fence under which it was taken."""
+
+    name: str
+    fence: int
+    version: int
+    """Of the code that made what there is."""
+    token: Token | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a projection is. `lag` is the age of the oldest event that it has not applied; 0 when there is none."""
+
+    name: str
+    holder: str | None
+    lag: float
+    applied: int
+    rebuilt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a checkpoint says."""
+
+    token: Token
+    events: int = 0
+    last: str | None = None
+    """The id of the last event applied; None when there was none."""
+    said: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Checkpoints:
+    """All methods raise `Unavailable`."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], lease_seconds: float = 10.0) -> None:
+        self._documents = database[_COLLECTION]
+        self._events = database["events"]
+        self.lease_seconds = lease_seconds
+
+    async def take(self, name: str, holder: str, *, by_force: bool = False) -> Hold | None:
+        """The lease, if nobody else has it; `by_force`, in any case: the present holder is fenced off."""
+        free = {"$or": [{"holder": holder}, {"$expr": {"$lt": ["$until", "$$NOW"]}}, {"until": None}]}
+        wanted = {"_id": name} if by_force else {"_id": name, **free}
+        taken = {
+            "holder": holder,
+            "until": self._until(),
+            "fence": {"$add": [{"$ifNull": ["$fence", 0]}, 1]},
+        }
+        change = [{"$set": taken}]
+        async with reachable():
+            found = await self._documents.find_one_and_update(wanted, change, return_document=True)
+            if found is None:
+                try:
+                    await self._documents.insert_one({"_id": name})
+                except DuplicateKeyError:
+                    return None  # it is there, and in other hands
+                found = await self._documents.find_one_and_update(wanted, change, return_document=True)
+        if found is None:
+            return None
+        return Hold(name, found["fence"], found.get("version", 0), found.get("token"))
+
+    async def save(self, hold: Hold, step: Step) -> None:
+        """Move the checkpoint, and keep the lease. Errors: `LeaseLost`."""
+        said: dict[str, Any] = {"token": {"$literal": dict(step.token)}, "until": self._until(), **step.said}
+        said["applied"] = {"$add": [{"$ifNull": ["$applied", 0]}, step.events]}
+        if step.last is not None:
+            said["last"] = {"$max": ["$last", step.last]}  # ids of several processes do not come in order
+        await self._update(hold, said)
+
+    async def renew(self, hold: Hold) -> None:
+        """Keep the lease. Errors: `LeaseLost`."""
+        await self._update(hold, {"until": self._until()})
+
+    async def release(self, hold: Hold) -> None:
+        """Let somebody else take it at once."""
+        async with reachable():
+            await self._documents.update_one(
+                {"_id": hold.name, "fence": hold.fence}, {"$set": {"until": None, "holder": None}}
+            )
+
+    async def forget(self, hold: Hold) -> None:
+        """Take a lease's document away altogether."""
+        async with reachable():
+            await self._documents.delete_one({"_id": hold.name, "fence": hold.fence})
+
+    async def progress(self, names: list[str]) -> list[Progress]:
+        """How far each is."""
+        async with reachable():
+            pipeline = [
+                {"$match": {"_id": {"$in": names}}},
+                {"$set": {"held": {"$gte": ["$until", "$$NOW"]}}},
+            ]
+            cursor = await self._documents.aggregate(pipeline)
+            known = {found["_id"]: found async for found in cursor}
+            return [await self._progress(name, known.get(name, {})) for name in names]
+
+    async def _progress(self, name: str, known: Mapping[str, Any]) -> Progress:
+        # Event ids sort by the time of their birth.
+        newer = {"_id": {"$gt": known.get("last") or ""}}
+        pipeline: list[dict[str, Any]] = [{"$match": newer}, {"$sort": {"_id": 1}}, {"$limit": 1}]
+        pipeline.append({"$project": {"at": {"$toDate": "$data.at"}, "now": "$$NOW"}})
+        waiting = await (await self._events.aggregate(pipeline)).to_list()
+        lag = max(0.0, (waiting[0]["now"] - waiting[0]["at"]).total_seconds()) if waiting else 0.0
+        holder = known.get("holder") if known.get("held") else None
+        return Progress(name, holder, lag, known.get("applied", 0), known.get("rebuilt_at"))
+
+    async def _update(self, hold: Hold, said: Mapping[str, Any]) -> None:
+        wanted = {"_id": hold.name, "fence": hold.fence}
+        async with reachable():
+            result = await self._documents.update_one(wanted, [{"$set": said}])
+        if result.matched_count == 0:
+            raise LeaseLost(hold.name)
+
+    def _until(self) -> dict[str, Any]:
+        return {"$add": ["$$NOW", round(self.lease_seconds * 1000)]}

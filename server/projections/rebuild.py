@@ -1,0 +1,95 @@
+"""Makes a projection anew from all stored events, beside the live one, and puts it in its place.
+
+    take    the right to rebuild (a lease of its own: the live side goes on)
+    note    the present place in the change stream
+    walk    all stored events, conversation by conversation, into `next`
+    follow  what was committed meanwhile, until nothing is left
+    seize   the live side's lease: whoever follows is fenced off, nothing more is written to `live`
+    follow  what came in between: a moment's work
+    swap    `next` becomes `live`; the checkpoint says where to go on, and whoever follows takes the lease again
+
+Who reads is served by the old side until the swap, which is one step.
+"""
+
+from collections.abc import Callable
+
+import structlog
+
+from server.projections.checkpoints import Checkpoints, Hold, Step
+from server.projections.contract import Fact, Projection
+from server.storage.event_feed import EventFeed, Token
+
+_log = structlog.get_logger(__name__)
+
+_BATCH = 500
+_MOMENT_MS = 20
+
+
+class Busy(Exception):
+    """Somebody else is rebuilding it now."""
+
+
+class Rebuild:
+    """One rebuild of one projection. Errors: `Busy`, `LeaseLost`, `TokenLost`, `Unavailable`."""
+
+    def __init__(
+        self,
+        projection: Projection,
+        feed: EventFeed,
+        checkpoints: Checkpoints,
+        holder: str,
+        progress: Callable[[int], object] = lambda events: None,
+    ) -> None:
+        self._projection = projection
+        self._feed = feed
+        self._checkpoints = checkpoints
+        self._holder = holder
+        self._progress = progress
+        self._events = 0
+        self._last: str | None = None
+
+    async def run(self) -> int:
+        """Rebuild; returns how many events were applied."""
+        name = f"{self._projection.name}.rebuild"
+        right = await self._checkpoints.take(name, self._holder)
+        if right is None:
+            raise Busy(self._projection.name)
+        try:
+            await self._run(right)
+        finally:
+            await self._checkpoints.forget(right)
+        return self._events
+
+    async def _run(self, right: Hold) -> None:
+        _log.info("rebuilding", projection=self._projection.name)
+        token = await self._feed.now()
+        await self._projection.prepare("next")
+        async for facts in self._feed.stored(_BATCH):
+            await self._apply(facts)
+            await self._checkpoints.renew(right)
+        token = await self._catch_up(token, right)
+        hold = await self._checkpoints.take(self._projection.name, self._holder, by_force=True)
+        assert hold is not None
+        token = await self._catch_up(token, right)
+        await self._projection.swap()
+        said = {"version": self._projection.version, "rebuilt_at": "$$NOW"}
+        await self._checkpoints.save(hold, Step(token, self._events, self._last, said))
+        await self._checkpoints.release(hold)
+        _log.info("rebuilt", projection=self._projection.name, events=self._events)
+
+    async def _catch_up(self, token: Token, right: Hold) -> Token:
+        """Apply what came after a place, until there is no more than what comes at this moment."""
+        async with self._feed.changes(token, _MOMENT_MS) as changes:
+            while True:
+                heard = await changes.batch(_BATCH)
+                await self._apply(heard.facts)
+                await self._checkpoints.renew(right)
+                if len(heard.facts) < _BATCH:
+                    return heard.token
+
+    async def _apply(self, facts: list[Fact]) -> None:
+        if facts:
+            await self._projection.apply(facts, "next")
+            self._events += len(facts)
+            self._last = max(self._last or "", *(fact.id for fact in facts))
+            self._progress(self._events)
