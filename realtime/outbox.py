@@ -31,7 +31,7 @@ class _Waiting:
     """Consecutive events of one topic that will leave as one frame; `key` None: just one event."""
 
     key: str | None
-    events: list[Event | Merged] = field(default_factory=list[Event | Merged])
+    events: list[Event] = field(default_factory=list[Event])
     dropped: bool = False
 
 
@@ -64,6 +64,8 @@ class Outbox:
             return
         if item.topic in self.lapsed:
             return
+        if isinstance(item, Merged):
+            raise TypeError("merging is the outbox's own work")
         self._bytes += len(item.body)
         if self._bytes > self._max_bytes:
             self._lapse_largest(item)
@@ -75,7 +77,7 @@ class Outbox:
             key is not None
             and last is not None
             and last.key == key
-            and last.events[-1].offset + 1 == item.first
+            and last.events[-1].offset + 1 == item.offset
         ):
             last.events.append(item)
             return
@@ -109,7 +111,7 @@ class Outbox:
                 waiting.dropped = True
                 waiting.events = []
 
-    def _lapse_largest(self, incoming: Event | Merged) -> None:
+    def _lapse_largest(self, incoming: Event) -> None:
         sizes: dict[str, int] = {incoming.topic: len(incoming.body)}
         for waiting in self._queue:
             if isinstance(waiting, _Waiting):
@@ -121,8 +123,8 @@ class Outbox:
         self.forget(largest)
         self.lapsed.add(largest)
 
-    def _merged(self, events: list[Event | Merged]) -> Outgoing:
+    def _merged(self, events: list[Event]) -> Outgoing:
         if len(events) == 1:
             return events[0]
         body = self._merger.merge([event.body for event in events])
-        return Merged(events[0].topic, events[0].first, events[-1].offset, body)
+        return Merged(events[0].topic, events[0].offset, events[-1].offset, body)

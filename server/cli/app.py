@@ -13,6 +13,7 @@ from server import wiring
 from server.cli.chat import ChatFailed, Terminal
 from server.cli.doctor import examine
 from server.cli.processes import run, serve_web, serve_worker
+from server.cli.replay import rebuild
 from server.cli.up import up as up_everything
 from server.domain.errors import ChatError
 from server.embedded.errors import EmbeddedError
@@ -21,6 +22,7 @@ from server.storage.database import NotAReplicaSet, database
 from server.storage.event_store import EventStore
 from server.telemetry import configure_logging
 from server.web.auth import Tokens, User
+from server.wiring.reading import PROJECTIONS
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -80,6 +82,12 @@ def token(user: Annotated[str, typer.Option(help="The user's id, and name.")]) -
 def events(conversation: str) -> None:
     """Print the stored events of a conversation, as JSON lines."""
     _guarded(_print_events(_settings("events"), conversation))
+
+
+@app.command()
+def replay(projection: Annotated[str, typer.Argument(help=" or ".join(PROJECTIONS))]) -> None:
+    """Rebuild a projection from the stored events, beside the live one, and put it in its place."""
+    _guarded(rebuild(_settings("replay"), projection, lambda line: typer.echo(line)))
 
 
 async def _print_events(settings: Settings, conversation: str) -> None:

@@ -15,11 +15,15 @@ from providers.errors import ProviderError
 from providers.registry import Registry
 from realtime.redis import command_client
 from server import wiring
+from server.domain.errors import Unavailable
 from server.embedded.wheel import wheel_file
+from server.projections.checkpoints import Progress
 from server.settings import Settings
 from server.storage.database import NotAReplicaSet, database
+from server.wiring import reading
 
 _SECONDS = 10.0
+_BEHIND_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ async def examine(settings: Settings) -> int:
     examinations: list[Callable[[Settings], Awaitable[list[Finding]]]] = [
         _access,
         _mongodb,
+        _projections,
         _redis,
         _providers,
         _page,
@@ -75,6 +80,31 @@ async def _mongodb(settings: Settings) -> list[Finding]:
     except Exception as error:  # noqa: BLE001 - whatever it is, saying it is this command's purpose
         cause = error.__cause__ if isinstance(error.__cause__, PyMongoError) else error
         return [Finding("MongoDB", f"cannot be reached ({type(cause).__name__})", "Check CHAT_MONGODB_URL.")]
+
+
+async def _projections(settings: Settings) -> list[Finding]:
+    if settings.mongodb_url is None:
+        return []
+    try:
+        async with (
+            asyncio.timeout(_SECONDS),
+            database(settings.mongodb_url, settings.mongodb_database) as client,
+        ):
+            found = await reading.checkpoints(settings, client).progress(list(reading.PROJECTIONS))
+    except (NotAReplicaSet, Unavailable, TimeoutError):
+        return []  # said already
+    return [_projection(one) for one in found]
+
+
+def _projection(found: Progress) -> Finding:
+    part, behind = f"projection {found.name}", f"{found.lag:.0f} s behind"
+    state = f"{found.applied} events applied, {behind if found.lag > _BEHIND_SECONDS else 'up to date'}"
+    if found.lag <= _BEHIND_SECONDS:
+        return Finding(part, state)
+    if found.holder is None:
+        return Finding(part, state, "No worker follows the events: start one (`python -m server worker`).")
+    mend = f"{found.holder} follows; if this grows, look into its log, or run `python -m server replay {found.name}`."
+    return Finding(part, state, mend)
 
 
 async def _redis(settings: Settings) -> list[Finding]:

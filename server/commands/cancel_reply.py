@@ -74,5 +74,4 @@ class CancelReply:
         except StaleAttempt:
             return False  # a worker has begun meanwhile
         await self._announcer.publish(reply.conversation, [ending(event)])
-        await self._announcer.forget(reply.id, reply.settings)
         return True

@@ -83,8 +83,12 @@ class Conversation(BaseModel):
 
     def admit(self, user: str) -> None:
         """Check that somebody takes part. Errors: `Forbidden`."""
-        if user != self.owner and user not in self.members:
+        if not self.admits(user):
             raise Forbidden("forbidden", "This conversation is somebody else's.")
+
+    def admits(self, user: str) -> bool:
+        """Whether somebody takes part."""
+        return user == self.owner or user in self.members
 
 
 def create(new: NewConversation, owner: str, greeting: str, now: datetime) -> list[Event]:

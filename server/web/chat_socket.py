@@ -6,10 +6,8 @@ from typing import Any
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
-from realtime.connection import Connection
-from realtime.contract import SocketClosed
+from realtime.connection import Connection, SocketClosed
 from realtime.hub import Hub
-from realtime.presence import Presence
 from realtime.session import CloseCode
 from server.web.auth import bearer
 from server.web.chat import Chat, Visit
@@ -17,15 +15,13 @@ from server.web.ready_frames import EXTENSION, FrameWriter
 
 _log = structlog.get_logger(__name__)
 
-SUBPROTOCOLS = {"chat.v1": False, "chat.v1.msgpack": True}
-"""By name, whether it is spoken in MessagePack."""
+SUBPROTOCOL = "chat.v1"
 
 
 class AsgiSocket:
-    """`realtime.contract.Socket` over ASGI, with ready frames where the server offers them."""
+    """`realtime.connection.Socket` over ASGI, with ready frames where the server offers them."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, packed: bool = False) -> None:
-        self.packed = packed
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
         extensions: dict[str, Any] = scope.get("extensions") or {}
@@ -34,10 +30,9 @@ class AsgiSocket:
         # See the port. The server's own method, without a step between: this is where every frame passes.
         self.try_write = self._writer.write if self._writer else _cannot_write
 
-    async def send(self, payload: bytes) -> None:
+    async def send(self, text: str) -> None:
         """See the port."""
-        said: Message = {"bytes": payload} if self.packed else {"text": payload.decode()}
-        await self._tell({"type": "websocket.send", **said})
+        await self._tell({"type": "websocket.send", "text": text})
 
     async def receive(self) -> str | bytes:
         """See the port."""
@@ -45,7 +40,7 @@ class AsgiSocket:
         if message["type"] == "websocket.disconnect":
             raise SocketClosed
         text: str | None = message.get("text")
-        return text if text is not None else message.get("bytes") or b""
+        return text if text is not None else message["bytes"]
 
     async def close(self, code: int, reason: str) -> None:
         """See the port."""
@@ -70,21 +65,20 @@ def _cannot_write(frame: bytes) -> bool:
 class ChatSocket:
     """The ASGI application of one path. Knows its connections, to say goodbye to them."""
 
-    def __init__(self, chat: Chat, hub: Hub, presence: Presence) -> None:
+    def __init__(self, chat: Chat, hub: Hub) -> None:
         self._chat = chat
         self._hub = hub
-        self._presence = presence
         self.connections: set[Connection] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one client."""
         await receive()  # websocket.connect
-        offered: list[str] = scope.get("subprotocols", [])
-        chosen = next((name for name in offered if name in SUBPROTOCOLS), None)
+        offered = scope.get("subprotocols", [])
+        chosen = SUBPROTOCOL if SUBPROTOCOL in offered else None
         await send({"type": "websocket.accept", "subprotocol": chosen})
         visit = Visit(self._chat, bearer(scope["headers"]))
-        socket = AsgiSocket(scope, receive, send, packed=SUBPROTOCOLS.get(chosen or "", False))
-        connection = Connection(socket, self._hub, visit, self._chat.limits, self._presence)
+        socket = AsgiSocket(scope, receive, send)
+        connection = Connection(socket, self._hub, visit, self._chat.limits)
         self.connections.add(connection)
         try:
             await connection.run()
@@ -94,4 +88,3 @@ class ChatSocket:
                 await socket.close(CloseCode.INTERNAL, "our mistake; it has been noted")
         finally:
             self.connections.discard(connection)
-            visit.leave()

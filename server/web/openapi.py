@@ -15,6 +15,16 @@ _QUERY = {
     "before": {"type": "string", "description": "A cursor: what comes before it."},
     "after": {"type": "string", "description": "A cursor: what comes after it."},
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+    "q": {"type": "string", "description": 'Words, "a phrase", -not; the last word may be unfinished.'},
+    "conversation": {"type": "string"},
+    "user": {"type": "string", "description": "Who wrote it."},
+    "role": {"type": "string", "enum": ["user", "assistant"]},
+    "from": {"type": "string", "format": "date-time", "description": "Not older than this."},
+    "to": {"type": "string", "format": "date-time", "description": "Older than this."},
+    "topic": {"type": "string"},
+    "language": {"type": "string", "description": "Of the message, in two letters."},
+    "order": {"type": "string", "enum": ["score", "time"], "default": "score"},
+    "offset": {"type": "integer", "minimum": 0, "default": 0},
 }
 
 

@@ -7,14 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from redis.asyncio import Redis
-
 from providers.registry import Registry
-from realtime.attendance.contract import Attendance
-from realtime.attendance.redis import RedisAttendance
-from realtime.leases.redis import RedisLeases
-from realtime.log.cluster_feed import ClusterFeed
-from realtime.log.contract import Feed, Log
+from realtime.log.contract import Log
 from realtime.log.redis import RedisLog
 from realtime.log.redis_feed import RedisFeed
 from realtime.queue.redis import RedisQueue
@@ -41,11 +35,9 @@ class Core:
     writes: Writes
     store: EventStore
     log: Log
-    feed: Feed
-    attendance: Attendance
+    feed: RedisFeed
     queue: RedisQueue
     signals: RedisSignals
-    leases: RedisLeases
     announcer: Announcer
     registry: Registry
     default_provider: str
@@ -71,8 +63,7 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
         commands = await stack.enter_async_context(command_client(settings.redis_url))
         subscriptions = await stack.enter_async_context(subscription_client(settings.redis_url))
         registry = await stack.enter_async_context(Registry(configs))
-        log, writes = RedisLog(commands), Writes()
-        queue = RedisQueue(commands, settings.lease_seconds, settings.queue_depth)
+        log, queue, writes = RedisLog(commands), RedisQueue(commands), Writes()
         yield Core(
             settings=settings,
             instance=f"{socket.gethostname()}-{os.getpid()}",
@@ -81,12 +72,10 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
             writes=writes,
             store=EventStore(client),
             log=log,
-            feed=RedisFeed(subscriptions) if isinstance(subscriptions, Redis) else ClusterFeed(subscriptions),
-            attendance=RedisAttendance(commands),
+            feed=RedisFeed(subscriptions),
             queue=queue,
             signals=RedisSignals(commands, subscriptions),
-            leases=RedisLeases(commands),
-            announcer=Announcer(log, queue, default_provider),
+            announcer=Announcer(log, queue),
             registry=registry,
             default_provider=default_provider,
         )

@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from starlette.applications import Starlette
 
 from realtime.connection import Connection
 from realtime.hub import Hub
-from realtime.presence import Presence
 from realtime.session import Limits
 from server.commands.cancel_reply import CancelReply
 from server.commands.characters import Characters
@@ -23,22 +22,25 @@ from server.commands.conversations import Conversations
 from server.commands.send_message import SendMessage
 from server.domain.conversation import MAX_TEXT
 from server.domain.settings import ReplySettings
-from server.domain.wire import DeltaMerger
 from server.queries.access import Queries
+from server.queries.search import Search
 from server.queries.snapshot import Snapshots
 from server.settings import Settings
 from server.telemetry import metrics_registry
 from server.web.api.characters import CharacterRoutes
 from server.web.api.conversations import ConversationRoutes
 from server.web.api.replies import ReplyRoutes
+from server.web.api.search import SearchRoutes
 from server.web.api.session import SessionRoutes
 from server.web.app import Parts, application
 from server.web.auth import KeySet, Tokens
 from server.web.chat import Chat
 from server.web.chat_socket import ChatSocket
 from server.web.event_stream import EventStream
+from server.web.lag import Lag
 from server.web.page import Page
 from server.web.readiness import Canary
+from server.wiring import reading
 from server.wiring.core import Core, core, now
 
 _SERVER = Path(__file__).parents[1]
@@ -73,14 +75,12 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         parts = await stack.enter_async_context(core(settings))
         tokens = await stack.enter_async_context(_tokens(settings))
         hub = await stack.enter_async_context(_running_hub(parts))
-        presence = await stack.enter_async_context(_running_presence(parts, hub))
         queries = Queries(parts.reads)
         defaults = ReplySettings(provider=parts.default_provider)
         send = SendMessage(parts.store, parts.reads, parts.announcer, defaults, parts.registry.names, now)
         cancel = CancelReply(parts.store, parts.reads, parts.writes, parts.announcer, parts.signals, now)
-        limits = replace(SOCKET_LIMITS, sockets=settings.most_sockets)
-        chat = Chat(tokens, queries, Snapshots(parts.reads), send, cancel, limits)
-        sockets, streams = ChatSocket(chat, hub, presence), EventStream(chat, queries, hub, presence)
+        chat = Chat(tokens, queries, Snapshots(parts.reads), send, cancel, SOCKET_LIMITS)
+        sockets, streams = ChatSocket(chat, hub), EventStream(chat, queries, hub)
         names, fallback = parts.registry.names, parts.default_provider
         conversations = Conversations(parts.store, parts.reads, parts.announcer, names, now)
         routes = (
@@ -88,6 +88,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             CharacterRoutes(queries, Characters(parts.reads, parts.writes, names, now)),
             ConversationRoutes(queries, conversations, send),
             ReplyRoutes(queries, cancel),
+            SearchRoutes(Search(reading.search_engine(settings, parts.database), parts.reads)),
         )
         gauges = {
             "sockets": ("Open sockets.", lambda: len(sockets.connections)),
@@ -95,6 +96,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             "topics": ("Conversations that this instance follows.", hub.topics),
             "events_delivered_total": ("Events handed to subscribers.", lambda: hub.delivered),
         }
+        metrics = metrics_registry(gauges)
         app = application(
             Parts(
                 operations=[operation for room in routes for operation in room.operations()],
@@ -103,10 +105,12 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
                 events=streams,
                 canary=Canary(hub, parts.log, parts.database, parts.instance),
                 page=Page(STATIC),
-                metrics=metrics_registry(gauges),
+                metrics=metrics,
                 version=release(),
             )
         )
+        lag = await stack.enter_async_context(_watched_lag(parts))
+        metrics.register(lag)
         yield Web(app, sockets.connections, streams.connections)
 
 
@@ -137,7 +141,7 @@ async def _tokens(settings: Settings) -> AsyncGenerator[Tokens]:
 
 @asynccontextmanager
 async def _running_hub(parts: Core) -> AsyncGenerator[Hub]:
-    hub = Hub(parts.log, parts.feed, DeltaMerger())
+    hub = Hub(parts.log, parts.feed)
     async with asyncio.TaskGroup() as group:
         tasks = hub.start(group)
         yield hub
@@ -146,12 +150,9 @@ async def _running_hub(parts: Core) -> AsyncGenerator[Hub]:
 
 
 @asynccontextmanager
-async def _running_presence(parts: Core, hub: Hub) -> AsyncGenerator[Presence]:
-    presence = Presence(parts.attendance, parts.instance)
-    hub.on_notice = presence.heard
+async def _watched_lag(parts: Core) -> AsyncGenerator[Lag]:
+    lag = Lag(reading.checkpoints(parts.settings, parts.database), reading.PROJECTIONS)
     async with asyncio.TaskGroup() as group:
-        tasks = presence.start(group)
-        yield presence
-        for task in tasks:
-            task.cancel()
-    await presence.stop()
+        watching = group.create_task(lag.watch())
+        yield lag
+        watching.cancel()

@@ -5,9 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from realtime.contract import SocketClosed
+from realtime.connection import SocketClosed
 from realtime.log.contract import Reading
 from realtime.outbox import Merger
 from realtime.session import ClientFrame, CloseCode, Refused
@@ -20,10 +18,9 @@ def payload(frame: bytes) -> bytes:
 
 
 class ScriptedSocket:
-    """`realtime.contract.Socket`."""
+    """`realtime.connection.Socket`."""
 
-    def __init__(self, *, packed: bool = False) -> None:
-        self.packed = packed
+    def __init__(self) -> None:
         self.reading = asyncio.Event()
         """While it is clear, the client does not read: nothing can be written."""
         self.reading.set()
@@ -53,16 +50,13 @@ class ScriptedSocket:
         if not self.reading.is_set():
             return False
         self.frames.append(frame)
-        self.written.append(self._decoded(payload(frame)))
+        self.written.append(json.loads(payload(frame)))
         return True
 
-    async def send(self, payload: bytes) -> None:
+    async def send(self, text: str) -> None:
         """See the port."""
         await self.reading.wait()
-        self.written.append(self._decoded(payload))
-
-    def _decoded(self, payload: bytes) -> Any:
-        return msgspec.msgpack.decode(payload) if self.packed else json.loads(payload)
+        self.written.append(json.loads(text))
 
     async def receive(self) -> str | bytes:
         """See the port."""
@@ -99,7 +93,7 @@ class JoinText:
 
 
 class ScriptedApplication:
-    """`realtime.contract.Application`: everybody may come in who is not called `stranger`."""
+    """`realtime.connection.Application`: everybody may come in who is not called `stranger`."""
 
     def __init__(self) -> None:
         self.merger: Merger = JoinText()

@@ -1,1 +1,0 @@
-"""Who does what only one process should do at a time."""

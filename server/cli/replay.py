@@ -1,0 +1,40 @@
+"""`python -m server replay PROJECTION`: make it anew from all stored events, while the house goes on."""
+
+import os
+import socket
+from collections.abc import Callable
+
+from server import wiring
+from server.projections.rebuild import Busy, Rebuild
+from server.settings import Settings
+from server.storage.database import database
+from server.storage.event_feed import EventFeed
+from server.wiring import reading
+
+_EVERY = 10_000
+
+
+async def rebuild(settings: Settings, name: str, say: Callable[[str], object]) -> None:
+    """Rebuild. Errors: `NotConfigured` with a sentence, `Unavailable`."""
+    if name not in reading.PROJECTIONS:
+        raise wiring.NotConfigured(f"There is no projection {name!r}: {', '.join(reading.PROJECTIONS)}.")
+    if settings.mongodb_url is None:
+        raise wiring.NotConfigured("Set CHAT_MONGODB_URL (`doctor` prints that of a running `up`).")
+    told = 0
+
+    def progress(events: int) -> None:
+        nonlocal told
+        if events - told >= _EVERY:
+            told = events
+            say(f"{events} events …")
+
+    async with database(settings.mongodb_url, settings.mongodb_database) as client:
+        engine = reading.search_engine(settings, client)
+        [projection] = [one for one in reading.projections(settings, client, engine) if one.name == name]
+        places = reading.checkpoints(settings, client)
+        holder = f"replay-{socket.gethostname()}-{os.getpid()}"
+        try:
+            events = await Rebuild(projection, EventFeed(), places, holder, progress).run()
+        except Busy:
+            raise wiring.NotConfigured(f"{name} is being rebuilt by another process now.") from None
+    say(f"{name}: {events} events, and in its place.")

@@ -1,0 +1,30 @@
+"""Finding messages again, with permission.
+
+The index follows a moment later than what is stored, and somebody may have lost a conversation in that moment: what
+was found is checked against what is stored.
+"""
+
+from dataclasses import replace
+
+from server.search.contract import Found, SearchEngine, SearchQuery
+from server.storage.reads import Reads
+
+
+class Search:
+    """Call it. Errors: `Unavailable`."""
+
+    def __init__(self, engine: SearchEngine, reads: Reads) -> None:
+        self._engine = engine
+        self._reads = reads
+
+    async def __call__(self, user: str, query: SearchQuery) -> Found:
+        """What one user finds."""
+        found = await self._engine.search(replace(query, reader=user))
+        known = await self._reads.conversations_among(list({hit.conversation for hit in found.hits}))
+        titles = {one.id: one.title for one in known if one.admits(user)}
+        hits = [
+            hit.model_copy(update={"title": titles[hit.conversation]})
+            for hit in found.hits
+            if hit.conversation in titles
+        ]
+        return Found(hits=hits, total=found.total - len(found.hits) + len(hits))

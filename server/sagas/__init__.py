@@ -1,1 +1,0 @@
-"""Work in several steps that somebody else can go on with."""
