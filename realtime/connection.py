@@ -6,17 +6,18 @@ start, which ends when nothing waits any more.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import structlog
 
+from realtime.contract import Application, Socket, SocketClosed, SubscribeFrame, TypingFrame
 from realtime.errors import Overloaded, Unavailable
-from realtime.frames import Answer, Event, Outgoing
+from realtime.frames import Answer, Event, Merged, Outgoing
 from realtime.hub import Hub, Subscription
-from realtime.log.contract import Position, Reading
-from realtime.outbox import Merger, Outbox
+from realtime.log.contract import Position
+from realtime.outbox import Outbox
+from realtime.presence import Presence
 from realtime.session import ClientFrame, CloseCode, Limits, Refused, Session
 
 _log = structlog.get_logger(__name__)
@@ -27,88 +28,26 @@ _MOST_ANSWERS = 1024 * 1024
 """Bytes of answers that may wait before no more is asked: snapshots can be large."""
 
 
-class SocketClosed(Exception):
-    """The client is gone."""
-
-
-class Socket(Protocol):
-    """A WebSocket of whatever server."""
-
-    def try_write(self, frame: bytes) -> bool:
-        """Write a ready frame now; False when that is not possible now (or never, with this server)."""
-        ...
-
-    async def send(self, text: str) -> None:
-        """Write a text message; waits while the client does not read. Errors: `SocketClosed`."""
-        ...
-
-    async def receive(self) -> str | bytes:
-        """The client's next message. Errors: `SocketClosed`."""
-        ...
-
-    async def close(self, code: int, reason: str) -> None:
-        """Say goodbye. Errors: `SocketClosed`."""
-        ...
-
-    def abort(self) -> None:
-        """Drop the connection of a client that does not read the goodbye."""
-        ...
-
-
-class Application(Protocol):
-    """What a connection asks of the program that it is part of. All but `merger` may raise `Refused`."""
-
-    @property
-    def merger(self) -> Merger:
-        """Which events may be merged for a slow client."""
-        ...
-
-    def decode(self, raw: str) -> ClientFrame:
-        """Make a frame of text."""
-        ...
-
-    async def greet(self, frame: ClientFrame) -> tuple[str, Mapping[str, object]]:
-        """Check a hello; the user, and what the welcome says beside it."""
-        ...
-
-    async def admit(self, user: str, topic: str) -> None:
-        """Check that the user may follow the topic."""
-        ...
-
-    async def snapshot(self, topic: str, reading: Reading) -> object:
-        """The state of a topic as of `reading`, ready for JSON."""
-        ...
-
-    async def handle(self, user: str, frame: ClientFrame) -> Mapping[str, object]:
-        """Do what any other frame asks; the answer, with its `type`."""
-        ...
-
-
-class SubscribeFrame(ClientFrame, Protocol):
-    """A request to follow a topic."""
-
-    @property
-    def conversation(self) -> str:
-        """The topic."""
-        ...
-
-    @property
-    def position(self) -> Position | None:
-        """Where the client is, if it was there before."""
-        ...
-
-
 class Connection:
     """Run it with `run()`; it ends when the client leaves or is shown out."""
 
-    def __init__(self, socket: Socket, hub: Hub, application: Application, limits: Limits) -> None:
+    def __init__(
+        self,
+        socket: Socket,
+        hub: Hub,
+        application: Application,
+        limits: Limits,
+        presence: Presence | None = None,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._socket = socket
         self._try_write = socket.try_write
+        self._packed = socket.packed
         self._hub = hub
+        self._presence = presence
         self._application = application
         self._limits = limits
-        self._session = Session(application.decode, limits, loop.time())
+        self._session = Session(application.decode, limits, loop.time(), packed=socket.packed)
         self._outbox = Outbox(application.merger)
         self._subscriptions: dict[str, Subscription] = {}
         self._restarts: dict[str, asyncio.Task[None]] = {}
@@ -145,11 +84,16 @@ class Connection:
         finally:
             await self._end()
 
-    def deliver(self, event: Event) -> None:
+    def deliver(self, event: Event | Merged) -> None:
         """Take an event from the hub."""
-        if self._idle and self._try_write(event.frame):
+        if self._idle and self._try_write(event.packed_frame if self._packed else event.frame):
             return
         self._queue(event)
+
+    def tell(self, answer: Answer) -> None:
+        """Take a notice: to one who does not keep up nothing is owed but events and answers."""
+        if self._idle:
+            self._put(answer)
 
     def reset(self, topic: str) -> None:
         """The topic began anew: give the client a snapshot."""
@@ -166,9 +110,8 @@ class Connection:
 
     async def _end(self) -> None:
         self._closing = True
-        for subscription in self._subscriptions.values():
-            self._hub.unsubscribe(subscription)
-        self._subscriptions.clear()
+        for topic in list(self._subscriptions):
+            self._detach(topic)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -220,9 +163,22 @@ class Connection:
             topic: str = getattr(frame, "conversation")  # noqa: B009 - the type is the application's
             self._unsubscribe(topic)
             self.say(type="unsubscribed", id=frame.id, conversation=topic)
+        elif frame.type == "typing":
+            typing: Any = frame
+            self._type(typing)
         else:
             answer = await self._application.handle(user, frame)
             self.say(**answer, id=frame.id)
+
+    def _type(self, frame: TypingFrame) -> None:
+        topic = frame.conversation
+        follows = topic in self._subscriptions or topic in self._restarts
+        if not follows:
+            raise Refused("not_subscribed", "Who types in a conversation follows it.", field="conversation")
+        if self._presence is not None:
+            self._presence.type(topic, self, on=frame.on)
+        if frame.id is not None:
+            self.say(type="noted", id=frame.id)
 
     def _refuse(self, refusal: Refused, frame_id: str | None) -> None:
         self.say(
@@ -253,6 +209,8 @@ class Connection:
         subscription = self._subscriptions.pop(topic, None)
         if subscription is not None:
             self._hub.unsubscribe(subscription)
+            if self._presence is not None:
+                self._presence.leave(topic, self)
         self._outbox.forget(topic)
 
     async def _follow(self, topic: str, after: Position | None, frame_id: str | None) -> None:
@@ -283,6 +241,9 @@ class Connection:
         for entry in reading.entries:
             self.deliver(Event(topic, entry.offset, entry.body))
         subscription.go_live(reading.position)
+        user = self._session.user
+        if self._presence is not None and user is not None:
+            self._presence.arrive(topic, user, self)
 
     def _restart(self, topic: str) -> None:
         """Owe the client a snapshot, unless it is on its way already."""
@@ -314,7 +275,7 @@ class Connection:
     # ── outbound ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _put(self, answer: Answer) -> None:
-        if self._idle and self._try_write(answer.frame):
+        if self._idle and self._try_write(answer.packed_frame if self._packed else answer.frame):
             return
         self._queue(answer)
 
@@ -332,7 +293,7 @@ class Connection:
         try:
             while (item := self._outbox.take()) is not None:
                 async with asyncio.timeout(self._limits.write_seconds):
-                    await self._socket.send(item.text.decode())
+                    await self._socket.send(item.packed if self._packed else item.text)
             for topic in list(self._outbox.lapsed):
                 self._restart(topic)
         except TimeoutError:
@@ -352,7 +313,7 @@ class Connection:
         try:
             async with asyncio.timeout(1.0):
                 while code != CloseCode.TOO_SLOW and (item := self._outbox.take()) is not None:
-                    await self._socket.send(item.text.decode())
+                    await self._socket.send(item.packed if self._packed else item.text)
                 await self._socket.close(code, reason)
         except TimeoutError:
             self._socket.abort()

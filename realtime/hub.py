@@ -5,30 +5,38 @@ answer, flush what was buffered and is newer, check that it joins without a hole
 (a lost publication, a reconnection) is mended by reading the log again; a lost *last* publication is found by
 comparing positions every few seconds. When the epoch changes, earlier offsets say nothing any more, and every
 subscription of the topic is told to start from a snapshot.
+
+What grows in front of a crowd is told in fewer, larger pieces: the pause between two frames of one text widens with the
+number of those who get them, so that a text that hundreds read costs little more than one that fifty read.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
 from realtime.errors import Overloaded, Unavailable
-from realtime.frames import Event
-from realtime.log.contract import Entry, Feed, Log, Position, Published, Reading
+from realtime.frames import Event, Merged
+from realtime.gathering import Gathering
+from realtime.log.contract import Entry, Feed, Log, Notice, Position, Published, Reading
+from realtime.outbox import Merger
 
 _log = structlog.get_logger(__name__)
 
 _BUFFERED_EVENTS = 4096
 _CHECK_SECONDS = 3.0
 _LINGER_SECONDS = 10.0
+_ROUNDS_AT_ONCE, _ROUNDS_BETWEEN = 4, 8
+"""A topic that has not moved for four checks is quiet: it is looked after in every eighth from then on."""
 
 
 class Subscriber(Protocol):
     """One client's end of a subscription; both methods return at once."""
 
-    def deliver(self, event: Event) -> None:
-        """Take the next event: its offset is one more than that of the event before."""
+    def deliver(self, event: Event | Merged) -> None:
+        """Take the next event: its (first) offset is one more than that of the event before."""
         ...
 
     def reset(self, topic: str) -> None:
@@ -44,20 +52,30 @@ class Subscription:
     subscriber: Subscriber
     offset: int = 0
     """The last that was delivered, once the subscription is live."""
-    buffer: list[Event] | None = field(default_factory=list[Event])
+    buffer: list[Event | Merged] | None = field(default_factory=list[Event | Merged])
     outdated: bool = False
     """It cannot go live: the log began anew, or more was published than it buffers."""
 
-    def offer(self, event: Event) -> None:
+    def offer(self, event: Event | Merged) -> None:
         """Deliver an event that is newer than the last, or keep it until the subscription is live."""
         if self.buffer is None:
             if event.offset > self.offset:
-                self.offset = event.offset
-                self.subscriber.deliver(event)
+                if isinstance(event, Merged) and event.first <= self.offset:
+                    self._offer_rest(event)
+                else:
+                    self.offset = event.offset
+                    self.subscriber.deliver(event)
         elif len(self.buffer) < _BUFFERED_EVENTS:
             self.buffer.append(event)
         else:
             self.outdated = True
+
+    def _offer_rest(self, merged: Merged) -> None:
+        """Who came in the middle has the beginning already."""
+        for event in merged.parts:
+            if event.offset > self.offset:
+                self.offset = event.offset
+                self.subscriber.deliver(event)
 
     def go_live(self, position: Position) -> None:
         """Deliver what was buffered beyond `position` and stop buffering.
@@ -70,7 +88,7 @@ class Subscription:
         buffered, self.buffer = self.buffer or [], None
         self.offset = position.offset
         for event in buffered:
-            if event.offset > self.offset + 1:
+            if event.first > self.offset + 1:
                 raise Overloaded("something was lost while a subscription began")
             self.offer(event)
 
@@ -85,6 +103,11 @@ class _Topic:
     healing: asyncio.Task[None] | None = None
     backlog: list[Published] = field(default_factory=list[Published])
     linger: asyncio.TimerHandle | None = None
+    gathering: Gathering | None = None
+    """Of a topic that a crowd follows."""
+    checked: Position | None = None
+    rounds: int = 0
+    """Checks since it was last seen to move."""
 
 
 class Hub:
@@ -94,17 +117,21 @@ class Hub:
         self,
         log: Log,
         feed: Feed,
+        merger: Merger | None = None,
         *,
         check_seconds: float = _CHECK_SECONDS,
         linger_seconds: float = _LINGER_SECONDS,
     ) -> None:
         self._log = log
         self._feed = feed
+        self._merger = merger
         self._check_seconds = check_seconds
         self._linger_seconds = linger_seconds
         self._topics: dict[str, _Topic] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self.delivered = 0
+        self.on_notice: Callable[[Notice | None], None] = _ignore
+        """Is given the notices of the topics that are followed; None when some may have been missed."""
 
     def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Begin to follow; cancel the returned tasks to stop."""
@@ -155,6 +182,10 @@ class Hub:
     async def _follow(self) -> None:
         try:
             async for published in self._feed.events():
+                if published is None or isinstance(published, Notice):
+                    self.on_notice(published)
+                if isinstance(published, Notice):
+                    continue
                 if published is None:
                     for state in list(self._topics.values()):
                         self._heal(state)
@@ -167,6 +198,8 @@ class Hub:
             for state in self._topics.values():
                 if state.healing is not None:
                     state.healing.cancel()
+                if state.gathering is not None:
+                    state.gathering.drop()
 
     def _receive(self, state: _Topic, published: Published) -> None:
         if state.healing is not None:
@@ -198,6 +231,15 @@ class Hub:
 
     def _offer(self, state: _Topic, entry: Entry) -> None:
         event = Event(state.name, entry.offset, entry.body)
+        if state.gathering is not None or (self._merger and len(state.subscriptions) >= Gathering.CROWD):
+            if state.gathering is None and self._merger:
+                state.gathering = Gathering(self._merger, lambda event: self._deliver(state, event))
+            if state.gathering is not None:
+                state.gathering.put(event, len(state.subscriptions))
+        else:
+            self._deliver(state, event)
+
+    def _deliver(self, state: _Topic, event: Event | Merged) -> None:
         self.delivered += len(state.subscriptions)
         for subscription in state.subscriptions:
             subscription.offer(event)
@@ -213,6 +255,8 @@ class Hub:
             else:
                 self._outdate(state)  # which of the two is the newer one, another reading tells
             return
+        if state.gathering is not None:
+            state.gathering.drop()
         for subscription in list(state.subscriptions):
             if subscription is reader:
                 subscription.buffer = []  # of the old epoch
@@ -258,9 +302,11 @@ class Hub:
 
     async def _check_positions(self) -> None:
         """Find what nobody would notice: a lost publication with none after it."""
+        turn = 0
         while True:
             await asyncio.sleep(self._check_seconds)
-            states = [s for s in self._topics.values() if s.subscriptions and s.position and not s.healing]
+            turn += 1
+            states = [state for n, state in enumerate(self._topics.values()) if _is_due(state, turn + n)]
             if not states:
                 continue
             before = [state.position for state in states]
@@ -277,6 +323,8 @@ class Hub:
         if self._tasks is None or state.subscriptions:
             return
         del self._topics[state.name]
+        if state.gathering is not None:
+            state.gathering.drop()
         if state.healing is not None:
             state.healing.cancel()
         self._tasks.create_task(self._unfollow(state.name))
@@ -284,3 +332,16 @@ class Hub:
     async def _unfollow(self, topic: str) -> None:
         if topic not in self._topics:  # somebody may have come back in this very moment
             await self._feed.unfollow(topic)
+
+
+def _is_due(state: _Topic, turn: int) -> bool:
+    """Whether it is a topic's turn to be checked: the quiet ones take turns."""
+    if not state.subscriptions or state.position is None or state.healing is not None:
+        return False
+    state.rounds = state.rounds + 1 if state.checked == state.position else 0
+    state.checked = state.position
+    return state.rounds < _ROUNDS_AT_ONCE or turn % _ROUNDS_BETWEEN == 0
+
+
+def _ignore(notice: Notice | None) -> None:
+    return None

@@ -31,7 +31,7 @@ class _Waiting:
     """Consecutive events of one topic that will leave as one frame; `key` None: just one event."""
 
     key: str | None
-    events: list[Event] = field(default_factory=list[Event])
+    events: list[Event | Merged] = field(default_factory=list[Event | Merged])
     dropped: bool = False
 
 
@@ -64,8 +64,6 @@ class Outbox:
             return
         if item.topic in self.lapsed:
             return
-        if isinstance(item, Merged):
-            raise TypeError("merging is the outbox's own work")
         self._bytes += len(item.body)
         if self._bytes > self._max_bytes:
             self._lapse_largest(item)
@@ -77,7 +75,7 @@ class Outbox:
             key is not None
             and last is not None
             and last.key == key
-            and last.events[-1].offset + 1 == item.offset
+            and last.events[-1].offset + 1 == item.first
         ):
             last.events.append(item)
             return
@@ -111,7 +109,7 @@ class Outbox:
                 waiting.dropped = True
                 waiting.events = []
 
-    def _lapse_largest(self, incoming: Event) -> None:
+    def _lapse_largest(self, incoming: Event | Merged) -> None:
         sizes: dict[str, int] = {incoming.topic: len(incoming.body)}
         for waiting in self._queue:
             if isinstance(waiting, _Waiting):
@@ -123,8 +121,8 @@ class Outbox:
         self.forget(largest)
         self.lapsed.add(largest)
 
-    def _merged(self, events: list[Event]) -> Outgoing:
+    def _merged(self, events: list[Event | Merged]) -> Outgoing:
         if len(events) == 1:
             return events[0]
         body = self._merger.merge([event.body for event in events])
-        return Merged(events[0].topic, events[0].offset, events[-1].offset, body)
+        return Merged(events[0].topic, events[0].first, events[-1].offset, body)

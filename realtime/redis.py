@@ -1,21 +1,40 @@
-"""What all engines on Redis or Valkey share: how to connect, and which errors mean that it is away."""
+"""What all engines on Redis or Valkey share: how to connect, how to run scripts, and which errors mean that it is away.
 
-from collections.abc import AsyncGenerator
+The address says what stands there: `redis://`, `rediss://` and `unix://` one server, `redis+sentinel://` whichever
+server the sentinels call the primary, `redis+cluster://` a cluster (both with `rediss+…` for TLS).
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from realtime.errors import Unavailable
 
 ANSWER_SECONDS = 5.0
 """How long an engine may take to answer, or to let go of a connection for one more command."""
 
+Client = Redis | RedisCluster
+
 _CONNECTIONS = 64
 _AWAY = frozenset(
     ["BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN"]
+)
+_PORT = 6379
+_ADDRESS = re.compile(
+    r"(?P<tls>rediss?)\+(?P<kind>sentinel|cluster)://"
+    r"(?:(?P<user>[^:@/]*)(?::(?P<password>[^@/]*))?@)?(?P<hosts>[^/@]+)(?:/(?P<path>.*))?"
 )
 
 
@@ -34,30 +53,122 @@ async def translated_errors() -> AsyncGenerator[None]:
         raise Unavailable(f"redis: {type(error).__name__}") from error
 
 
+class Script:
+    """Lua files, one after the other. One that changes is another script: it is known by what is in it."""
+
+    def __init__(self, *paths: Path) -> None:
+        self.text = "\n".join(path.read_text() for path in paths)
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+Call = tuple[Sequence[str], Sequence[str | int | bytes]]
+"""The keys of a script's call, all of one slot, and its arguments."""
+
+
+async def run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any]:
+    """Run a script so many times: in one round trip on one server, side by side on a cluster.
+
+    Errors: the first that any of them had, once all are done.
+    """
+    replies = await _run(client, script, calls)
+    missing = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    if missing:
+        # A call whose script is unknown has written nothing, so it may be run again.
+        loaded: Any = client
+        await loaded.script_load(script.text)
+        again = await _run(client, script, [calls[n] for n in missing])
+        for n, reply in zip(missing, again, strict=True):
+            replies[n] = reply
+    for reply in replies:
+        if isinstance(reply, BaseException):
+            raise reply
+    return replies
+
+
+async def each(client: Client, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
+    """Run commands of one key each, likewise. An error stands in the place of its answer."""
+    if isinstance(client, RedisCluster):
+        running = (cast("Awaitable[Any]", client.execute_command(*command)) for command in commands)
+        return list(await asyncio.gather(*running, return_exceptions=True))
+    async with client.pipeline(transaction=False) as pipe:
+        for command in commands:
+            cast("Any", pipe).execute_command(*command)
+        return await pipe.execute(raise_on_error=False)
+
+
+async def _run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any]:
+    return await each(client, [("EVALSHA", script.sha, len(keys), *keys, *args) for keys, args in calls])
+
+
+def publishing(client: Client) -> str:
+    """The command that publishes: on a cluster a message stays on the shard of its channel."""
+    return "SPUBLISH" if isinstance(client, RedisCluster) else "PUBLISH"
+
+
 @asynccontextmanager
-async def command_client(url: str) -> AsyncGenerator[Redis]:
+async def command_client(url: str) -> AsyncGenerator[Client]:
     """A client for commands and scripts: answers within 5 s, a dropped connection is tried again once.
 
     More commands at once than connections wait for one another: a crowd that comes back makes no error.
     """
-    pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]: redis-py leaves its **kwargs untyped
-        url,
-        max_connections=_CONNECTIONS,
-        timeout=ANSWER_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
-        retry=Retry(NoBackoff(), 1),
-        health_check_interval=15,
-    )
-    async with Redis.from_pool(pool) as client:
+    limits: dict[str, Any] = {
+        "socket_timeout": ANSWER_SECONDS,
+        "socket_connect_timeout": ANSWER_SECONDS,
+        "health_check_interval": 15,
+        "max_connections": _CONNECTIONS,
+    }
+    async with _connected(url, limits, retries=1) as client:
         yield client
 
 
 @asynccontextmanager
-async def subscription_client(url: str) -> AsyncGenerator[Redis]:
+async def subscription_client(url: str) -> AsyncGenerator[Client]:
     """A client for pub/sub: waits for ever, and says at once when its connection is lost instead of mending it."""
-    client = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]: as above
-        url, socket_timeout=None, socket_connect_timeout=ANSWER_SECONDS, retry=Retry(NoBackoff(), 0)
-    )
-    async with client:
+    limits = {"socket_timeout": None, "socket_connect_timeout": ANSWER_SECONDS, "max_connections": 256}
+    async with _connected(url, limits, retries=0) as client:
         yield client
+
+
+@asynccontextmanager
+async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGenerator[Client]:
+    retry = Retry(NoBackoff(), retries)
+    parts = _ADDRESS.fullmatch(url)
+    if parts is None:
+        pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]: redis-py leaves its **kwargs untyped
+            url, timeout=ANSWER_SECONDS, retry=retry, **limits
+        )
+        async with Redis.from_pool(pool) as client:
+            yield client
+        return
+    who = {name: unquote(parts[name]) for name in ("user", "password") if parts[name]}
+    login: dict[str, Any] = {"username": who.get("user"), "password": who.get("password")}
+    tls = {"ssl": True} if parts["tls"] == "rediss" else {}
+    hosts = [_host(one) for one in parts["hosts"].split(",")]
+    if parts["kind"] == "cluster":
+        nodes = [ClusterNode(host, port) for host, port in hosts]
+        # A command that finds its server gone asks the others who has its slots now, and is sent again.
+        how: Any = {**limits, **login, **tls}
+        async with RedisCluster(startup_nodes=nodes, **how) as client:
+            yield client
+        return
+    service, _, number = (parts["path"] or "mymaster").partition("/")
+    sentinel: Any = Sentinel(
+        hosts, sentinel_kwargs={"socket_timeout": 1.0, "socket_connect_timeout": 1.0, **tls}
+    )
+    # The login is the primary's, not the sentinels', who have no data to keep from anybody.
+    how = {"timeout": ANSWER_SECONDS, "retry": retry, "db": int(number or 0), **limits, **login, **tls}
+    async with Redis.from_pool(_PrimaryPool(service, sentinel, **how)) as client:
+        try:
+            yield client
+        finally:
+            for one in sentinel.sentinels:
+                await one.aclose()
+
+
+class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Connections to whichever server the sentinels call the primary; who finds none free waits."""
+
+
+def _host(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":") if ":" in address else (address, "", "")
+    return host, int(port or _PORT)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from realtime.errors import RealtimeError
 
 
@@ -69,6 +71,8 @@ class Limits:
     text: int = 32_000
     frame: int = 256 * 1024
     subscriptions: int = 100
+    sockets: int | None = None
+    """Of one user at one instance; None: any number."""
     hello_seconds: float = 10.0
     bad_frames: int = 10
     frames_per_second: float = 50.0
@@ -77,10 +81,13 @@ class Limits:
 
 
 class Session:
-    """`decode` makes a frame of text, or raises `Refused`."""
+    """`decode` makes a frame of text, or raises `Refused`. `packed`: the client speaks MessagePack."""
 
-    def __init__(self, decode: Callable[[str], ClientFrame], limits: Limits, now: float) -> None:
+    def __init__(
+        self, decode: Callable[[str], ClientFrame], limits: Limits, now: float, *, packed: bool = False
+    ) -> None:
         self._decode = decode
+        self._text = _unpacked if packed else _text
         self._limits = limits
         self._bad_in_a_row = 0
         self._allowance = limits.frames_at_once
@@ -92,7 +99,7 @@ class Session:
         """The frame to be handled now. Errors: `Refused`, which is to be answered (and may ask for a close)."""
         self._count(now)
         try:
-            frame = self._decode(_text(raw))
+            frame = self._decode(self._text(raw))
         except Refused as refusal:
             self._bad_in_a_row += 1
             if self._bad_in_a_row >= self._limits.bad_frames:
@@ -136,3 +143,13 @@ def _text(raw: str | bytes) -> str:
     if isinstance(raw, bytes):
         raise Refused("bad_frame", "Frames of chat.v1 are text.")
     return raw
+
+
+def _unpacked(raw: str | bytes) -> str:
+    """As JSON: people's frames are few, and one set of rules is enough for them."""
+    if isinstance(raw, str):
+        raise Refused("bad_frame", "Frames of chat.v1.msgpack are binary.")
+    try:
+        return msgspec.json.encode(msgspec.msgpack.decode(raw)).decode()
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
+        raise Refused("bad_frame", "A frame is one MessagePack object, with what JSON can say.") from None

@@ -9,6 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Auth = Literal["guest", "token"]
 
+_SOCKETS_PER_USER = 100
+
 
 class Settings(BaseSettings):
     """Every variable with its default. An unset URL means that `up` starts an engine of its own."""
@@ -26,8 +28,14 @@ class Settings(BaseSettings):
     auth: Auth | None = Field(default=None, alias="CHAT_AUTH")
     auth_secret: SecretStr | None = Field(default=None, alias="CHAT_AUTH_SECRET")
     auth_jwks_url: str | None = Field(default=None, alias="CHAT_AUTH_JWKS_URL")
+    sockets_per_user: int | None = Field(default=None, ge=1, alias="CHAT_SOCKETS_PER_USER")
     workers: int = Field(default=1, ge=0, le=64, alias="CHAT_WORKERS")
     worker_concurrency: int = Field(default=64, ge=1, le=10_000, alias="CHAT_WORKER_CONCURRENCY")
+    worker_metrics_port: int | None = Field(default=None, ge=0, le=65535, alias="CHAT_WORKER_METRICS_PORT")
+    queue_depth: int = Field(default=10_000, ge=1, alias="CHAT_QUEUE_DEPTH")
+    lease_seconds: float = Field(default=5.0, ge=0.2, le=300, alias="CHAT_LEASE_SECONDS")
+    job_deliveries: int = Field(default=5, ge=1, le=100, alias="CHAT_JOB_DELIVERIES")
+    reply_seconds: float = Field(default=900.0, ge=1, alias="CHAT_REPLY_SECONDS")
     provider: str | None = Field(default=None, alias="CHAT_PROVIDER")
     model: str | None = Field(default=None, alias="CHAT_MODEL")
     openai_api_key: SecretStr | None = Field(default=None, alias="OPENAI_API_KEY")
@@ -76,6 +84,13 @@ class Settings(BaseSettings):
     def guests(self) -> bool:
         """Whether anybody gets a user: by request, or by default where only this machine reaches the port."""
         return self.auth == "guest" if self.auth is not None else self.is_loopback
+
+    @property
+    def most_sockets(self) -> int | None:
+        """Sockets of one user at one instance. A guest would only take another name: no limit unless one is set."""
+        if self.sockets_per_user is not None:
+            return self.sockets_per_user
+        return None if self.guests else _SOCKETS_PER_USER
 
     @property
     def has_provider(self) -> bool:

@@ -1,20 +1,28 @@
 -- Append records to one log, in order, and publish each: the order of the log is the order of delivery.
 --
--- KEYS  1 entries (stream)  2 meta (hash: e = epoch, o = offset)  3 drafts (hash: <name> = attempt,
---       <name>:h = header)  4 prefix of the drafts' texts (strings; <name>:closed marks one that is over)
--- ARGV  1 epoch to begin with  2 max entries  3 seconds to live  4 channel  5 PUBLISH or SPUBLISH
+-- KEYS  1 entries (stream)  2 meta (hash: e = epoch, o = offset, r = replication, m = marks of age)
+--       3 drafts (hash: <name> = attempt, <name>:h = header)
+--       4 prefix of the drafts' texts (strings; <name>:closed marks one that is over)
+-- ARGV  1 epoch to begin with  2 max entries  3 seconds to live  4 most milliseconds of age  5 channel
+--       6 PUBLISH or SPUBLISH
 --       then, per record: body, kind ('' | open | grow | close), draft, attempt, size in bytes (-1: whatever it is),
 --       header, text
 -- Returns the epoch, then per record its offset, or 'stale' or 'lost'.
 
 local entries, meta, drafts, texts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local ttl, channel, publish = ARGV[3], ARGV[4], ARGV[5]
+local ttl, oldest, channel, publish = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
 
-local epoch = redis.call('HGET', meta, 'e')
-if not epoch then
+-- A server that was started again, or promoted, has another replication ID: the last writes may be missing. Nobody can
+-- tell, so the log begins anew. Drafts as well: whoever writes one finds it lost, and tells all of it again.
+local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+local known = redis.call('HMGET', meta, 'e', 'r', 'm')
+local epoch = known[1]
+if not epoch or known[2] ~= replication then
   epoch = ARGV[1]
-  redis.call('HSET', meta, 'e', epoch, 'o', 0)
-  redis.call('DEL', entries, drafts)
+  for _, name in ipairs(redis.call('HKEYS', drafts)) do redis.call('DEL', texts .. name) end
+  redis.call('DEL', entries, drafts, meta)
+  redis.call('HSET', meta, 'e', epoch, 'o', 0, 'r', replication)
+  known[3] = false
 end
 
 -- What the record does to its draft; nil when it may be written, otherwise the reason why not.
@@ -42,7 +50,7 @@ local function change(kind, draft, attempt, size, header, text)
 end
 
 local result = { epoch }
-for i = 6, #ARGV, 7 do
+for i = 7, #ARGV, 7 do
   local body = ARGV[i]
   local refused = change(ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6])
   if refused then
@@ -54,6 +62,22 @@ for i = 6, #ARGV, 7 do
     result[#result + 1] = offset
   end
 end
+
+-- Age, to an eighth of what is allowed: `m` holds "moment:offset …", the newest last. What is older than the oldest
+-- mark that has come of age, is trimmed.
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local marks, latest, passed = {}, 0, nil
+for moment, offset in string.gmatch(known[3] or '', '(%d+):(%d+)') do
+  latest = tonumber(moment)
+  if now - latest >= oldest then passed = offset else marks[#marks + 1] = moment .. ':' .. offset end
+end
+if now - latest >= oldest / 8 then
+  marks[#marks + 1] = string.format('%.0f', now) .. ':' .. redis.call('HGET', meta, 'o')
+  redis.call('HSET', meta, 'm', table.concat(marks, ' '))
+end
+if passed then redis.call('XTRIM', entries, 'MINID', '=', (tonumber(passed) + 1) .. '-0') end
+
 redis.call('EXPIRE', meta, ttl)
 redis.call('EXPIRE', entries, ttl)
 redis.call('EXPIRE', drafts, ttl)

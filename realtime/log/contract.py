@@ -1,9 +1,9 @@
 """The port of the conversation log.
 
 A log is one conversation's events in one order. Every entry has an *offset* (1, 2, 3 …, without holes) within
-an *epoch*; a new epoch means that earlier offsets say nothing any more (the engine lost its data, or the log was
-idle for so long that it was dropped). Appending and publishing are one atomic step, so that the order of the log is
-the order of delivery (the design of Centrifugo's history broker).
+an *epoch*; a new epoch means that earlier offsets say nothing any more (the engine lost its data or may have lost its
+last writes, or the log was idle for so long that it was dropped). Appending and publishing are one atomic step, so
+that the order of the log is the order of delivery (the design of Centrifugo's history broker).
 
 Beside its entries, a log holds *drafts*: texts that grow. A reader that cannot be served from the entries gets the
 drafts' texts so far, read in the same atomic step as the offset. A draft is written by one *attempt* at a time: a
@@ -108,11 +108,25 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something short for those who follow a topic now: it is no entry, has no place, and is not kept."""
+
+    topic: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
-    """How much of a log is kept for those who come back; a reader from further back gets a snapshot."""
+    """How much of a log is kept for those who come back; a reader from further back gets a snapshot.
+
+    An entry goes when so many came after it, or when it is so old, whichever is first; and all of them with a log that
+    nobody appends to.
+    """
 
     max_entries: int = 4096
     """About: trimming takes whole nodes of the engine's tree."""
+    max_age_seconds: int = 3600
+    """About: an entry may live an eighth longer, and until something is appended after it."""
     idle_seconds: int = 3600
     """A log that nobody appended to for this long is dropped, drafts and all."""
 
@@ -153,6 +167,6 @@ class Feed(Protocol):
         """Stop following."""
         ...
 
-    def events(self) -> AsyncIterator[Published | None]:
-        """Published entries as they arrive; None after a reconnection: entries may have been missed."""
+    def events(self) -> AsyncIterator[Published | Notice | None]:
+        """Entries and notices as they arrive; None after a reconnection: some may have been missed."""
         ...

@@ -6,11 +6,15 @@
 
 local entries, meta, drafts, texts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
-local epoch = redis.call('HGET', meta, 'e')
-if not epoch then
+-- As in append.lua: another replication ID is another epoch.
+local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+local known = redis.call('HMGET', meta, 'e', 'r')
+local epoch = known[1]
+if not epoch or known[2] ~= replication then
   epoch = ARGV[1]
-  redis.call('HSET', meta, 'e', epoch, 'o', 0)
-  redis.call('DEL', entries, drafts)
+  for _, name in ipairs(redis.call('HKEYS', drafts)) do redis.call('DEL', texts .. name) end
+  redis.call('DEL', entries, drafts, meta)
+  redis.call('HSET', meta, 'e', epoch, 'o', 0, 'r', replication)
   redis.call('EXPIRE', meta, ARGV[2])
 end
 local offset = tonumber(redis.call('HGET', meta, 'o'))

@@ -4,22 +4,19 @@ Everything of one topic carries the same hash tag, so that it lives on one slot 
 live from its creation: `Retention.idle_seconds`, renewed by each append.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
-from redis.exceptions import NoScriptError
 from uuid_utils import uuid7
 
 from realtime.errors import DraftLost, RealtimeError, StaleWriter
 from realtime.log.contract import Close, Draft, Entry, Grow, Open, Position, Reading, Record, Retention
-from realtime.redis import translated_errors
+from realtime.redis import Client, Script, each, publishing, run, translated_errors
 
-_APPEND = (Path(__file__).parent / "append.lua").read_text()
-_READ = (Path(__file__).parent / "read.lua").read_text()
+_APPEND = Script(Path(__file__).parent / "append.lua")
+_READ = Script(Path(__file__).parent / "read.lua")
 _REFUSALS: dict[bytes, type[RealtimeError]] = {b"stale": StaleWriter, b"lost": DraftLost}
 
 
@@ -37,11 +34,10 @@ def _keys(topic: str) -> tuple[str, str, str, str]:
 class RedisLog:
     """`realtime.log.contract.Log` on redis-py. The client must not decode responses."""
 
-    def __init__(self, client: Redis, retention: Retention | None = None) -> None:
+    def __init__(self, client: Client, retention: Retention | None = None) -> None:
         self._client = client
         self._retention = retention or Retention()
-        self._append = client.register_script(_APPEND)
-        self._read = client.register_script(_READ)
+        self._publish = publishing(client)
 
     async def append(self, topic: str, records: Sequence[Record]) -> list[Position | Exception]:
         """See the port."""
@@ -52,13 +48,9 @@ class RedisLog:
     ) -> list[list[Position | Exception]]:
         """See the port."""
 
-        def queue(pipe: Pipeline) -> None:
-            for topic, records in batches:
-                arguments = self._arguments(topic, records)
-                pipe.evalsha(self._append.sha, 4, *_keys(topic), *arguments)
-
+        calls = [(_keys(topic), self._arguments(topic, records)) for topic, records in batches]
         async with translated_errors():
-            replies = await self._pipelined(queue)
+            replies = await run(self._client, _APPEND, calls)
         return [_positions(reply) for reply in replies]
 
     async def read(self, topic: str, after: Position | None) -> Reading:
@@ -66,11 +58,8 @@ class RedisLog:
         idle = self._retention.idle_seconds
         epoch, offset = (after.epoch, after.offset) if after else ("", 0)
         async with translated_errors():
-            call = cast(
-                "Awaitable[list[Any]]",
-                self._read(keys=_keys(topic), args=[_new_epoch(), idle, epoch, offset]),
-            )
-            found_epoch, top, recovered, rows = await call
+            [reply] = await run(self._client, _READ, [(_keys(topic), [_new_epoch(), idle, epoch, offset])])
+        found_epoch, top, recovered, rows = reply
         position = Position(found_epoch.decode(), top)
         if recovered:
             return Reading(position, True, entries=[_entry(row) for row in rows])
@@ -82,10 +71,11 @@ class RedisLog:
 
     async def offsets(self, topics: Sequence[str]) -> list[Position | None]:
         """See the port."""
-        async with translated_errors(), self._client.pipeline(transaction=False) as pipe:
-            for topic in topics:
-                pipe.hmget(_keys(topic)[1], ["e", "o"])
-            rows = await pipe.execute()
+        async with translated_errors():
+            rows = await each(self._client, [("HMGET", _keys(topic)[1], "e", "o") for topic in topics])
+            for row in rows:
+                if isinstance(row, BaseException):
+                    raise row
         return [Position(epoch.decode(), int(offset)) if epoch else None for epoch, offset in rows]
 
     def _arguments(self, topic: str, records: Sequence[Record]) -> list[str | int | bytes]:
@@ -94,29 +84,13 @@ class RedisLog:
             _new_epoch(),
             kept.max_entries,
             kept.idle_seconds,
+            kept.max_age_seconds * 1000,
             channel(topic),
-            "PUBLISH",
+            self._publish,
         ]
         for record in records:
             head += _change_arguments(record)
         return head
-
-    async def _pipelined(self, queue: Callable[[Pipeline], None]) -> list[Any]:
-        """Run a pipeline of script calls; load the scripts where the engine does not (or no longer) know them."""
-        for last in (False, True):
-            async with self._client.pipeline(transaction=False) as pipe:
-                queue(pipe)
-                replies = await pipe.execute(raise_on_error=False)
-            missing = [isinstance(reply, NoScriptError) for reply in replies]
-            # A pipeline whose script is unknown has written nothing at all, so all of it may be run again.
-            if all(missing) and missing and not last:
-                await self._client.script_load(_APPEND)
-                continue
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
-            return replies
-        raise AssertionError("the loop returns or raises")
 
 
 def _new_epoch() -> str:

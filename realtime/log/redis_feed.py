@@ -5,7 +5,7 @@ checked by a ping instead.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any, cast
 
 import structlog
@@ -14,7 +14,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from realtime.errors import Unavailable
-from realtime.log.contract import Position, Published
+from realtime.log.contract import Notice, Position, Published
 from realtime.log.redis import channel
 
 _log = structlog.get_logger(__name__)
@@ -22,13 +22,24 @@ _log = structlog.get_logger(__name__)
 _PING_SECONDS = 5.0
 _FOLLOW_SECONDS = 5.0
 _RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+_KEEPALIVE = "log:keepalive"
 
 
 class RedisFeed:
-    """`realtime.log.contract.Feed`. `client` must not decode responses and must have no socket time limit."""
+    """`realtime.log.contract.Feed`. `client` must not decode responses and must have no socket time limit.
 
-    def __init__(self, client: Redis) -> None:
+    `sharded`: the server is one of a cluster; `lost` is then called when it does not serve what is wanted of it.
+    """
+
+    def __init__(
+        self, client: Redis, *, sharded: bool = False, lost: Callable[[], object] | None = None
+    ) -> None:
         self._client = client
+        self._subscribe, self._unsubscribe = (
+            ("ssubscribe", "sunsubscribe") if sharded else ("subscribe", "unsubscribe")
+        )
+        self._message = "smessage" if sharded else "message"
+        self._lost = lost
         self._pubsub: PubSub | None = None
         self._wanted: dict[str, asyncio.Event] = {}
 
@@ -38,7 +49,7 @@ class RedisFeed:
         confirmed = self._wanted.get(name)
         if confirmed is None:
             confirmed = self._wanted[name] = asyncio.Event()
-            await self._tell("subscribe", name)
+            await self._tell(self._subscribe, name)
         try:
             async with asyncio.timeout(_FOLLOW_SECONDS):
                 await confirmed.wait()
@@ -50,23 +61,27 @@ class RedisFeed:
         """See the port."""
         name = channel(topic)
         if self._wanted.pop(name, None) is not None:
-            await self._tell("unsubscribe", name)
+            await self._tell(self._unsubscribe, name)
 
-    async def events(self) -> AsyncIterator[Published | None]:
+    def topics(self) -> list[str]:
+        """What is followed, or will be."""
+        return [name[5:-1] for name in self._wanted]
+
+    async def events(self) -> AsyncIterator[Published | Notice | None]:
         """See the port. Runs until it is closed; one reader at a time."""
         failures = 0
         while True:
             pubsub = cast("PubSub", cast("Any", self._client).pubsub())
             try:
                 # A subscription of its own keeps the connection open when no topic is followed.
-                included = {"log:keepalive", *self._wanted}
-                await cast("Any", pubsub).subscribe(*included)
+                await cast("Any", pubsub).subscribe(_KEEPALIVE)
+                included = set(self._wanted)
+                await self._follow_all(pubsub, included)
                 # From here on `follow` tells the engine itself; this is what it could not tell meanwhile.
                 self._pubsub = pubsub
                 late = self._wanted.keys() - included
-                if late:
-                    await cast("Any", pubsub).subscribe(*late)
-                async for message in self._messages(pubsub, awaited=included | late):
+                await self._follow_all(pubsub, late)
+                async for message in self._messages(pubsub, awaited={_KEEPALIVE} | included | late):
                     failures = 0
                     yield message
             except (RedisError, OSError, TimeoutError) as error:
@@ -75,12 +90,19 @@ class RedisFeed:
                 _log.warning("feed lost", error=type(error).__name__, retry_in=delay)
                 for confirmed in self._wanted.values():
                     confirmed.clear()
+                if self._lost is not None:
+                    self._lost()
                 await asyncio.sleep(delay)
             finally:
                 self._pubsub = None
                 await pubsub.aclose()
 
-    async def _messages(self, pubsub: PubSub, awaited: set[str]) -> AsyncIterator[Published | None]:
+    async def _follow_all(self, pubsub: PubSub, names: Collection[str]) -> None:
+        # One command for each: of a cluster's server, channels of several slots cannot be asked for at once.
+        for name in names:
+            await getattr(pubsub, self._subscribe)(name)
+
+    async def _messages(self, pubsub: PubSub, awaited: set[str]) -> AsyncIterator[Published | Notice | None]:
         """Yield None once all of `awaited` is confirmed: only what is read after that cannot have a hole."""
         pinged = False
         while True:
@@ -93,11 +115,12 @@ class RedisFeed:
                 continue
             pinged = False
             kind = message["type"]
-            if kind == "message":
-                topic = cast("bytes", message["channel"])[5:-1].decode()
-                epoch, offset, body = cast("bytes", message["data"]).split(b" ", 2)
-                yield Published(topic, Position(epoch.decode(), int(offset)), body)
-            elif kind == "subscribe":
+            if kind == self._message:
+                yield _heard(message["channel"], message["data"])
+            elif kind == self._unsubscribe:
+                if cast("bytes", message["channel"]).decode() in self._wanted:
+                    raise ConnectionError("another server has the topic now")
+            elif kind in ("subscribe", self._subscribe):
                 name = cast("bytes", message["channel"]).decode()
                 if name in self._wanted:
                     self._wanted[name].set()
@@ -115,3 +138,11 @@ class RedisFeed:
             await getattr(pubsub, command)(name)
         except (RedisError, OSError):
             _log.info("feed is reconnecting", command=command)
+
+
+def _heard(name: bytes, data: bytes) -> Published | Notice:
+    topic = name[5:-1].decode()
+    if data.startswith(b"! "):
+        return Notice(topic, data[2:])
+    epoch, offset, body = data.split(b" ", 2)
+    return Published(topic, Position(epoch.decode(), int(offset)), body)

@@ -9,7 +9,7 @@ end, cuts the pause short. While the engine is away, text gathers up to a bound;
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -40,30 +40,49 @@ class _Text:
 class DraftWriter:
     """One attempt's hold on one draft: open it, write, close it.
 
+    `kept` is the text that an earlier attempt leaves to this one. A writer that is `held` may be written to before it
+    is opened: nothing is told until then.
+
     Every method raises `StaleWriter` once a newer attempt has taken over, and `DraftLost` where it was not opened.
     """
 
-    def __init__(self, publisher: "Publisher", topic: str, draft: str, attempt: int) -> None:
+    def __init__(
+        self,
+        publisher: "Publisher",
+        topic: str,
+        draft: str,
+        attempt: int,
+        kept: str = "",
+        *,
+        held: bool = False,
+    ) -> None:
         self._publisher = publisher
         self.topic = topic
         self.draft = draft
         self.attempt = attempt
-        self.length = 0
+        self.length = len(kept)
+        self._kept = kept
+        self._held = held
         self._opening: Record | None = None
         self._waiting: list[_Text | Record] = []
         self._waiting_length = 0
         self._in_flight = 0
         """So many of what waits may be in the log already: they are not added to."""
         self._body: Body | None = None
-        self._appended: list[str] = []
-        self._size = 0
+        self._appended: list[str] = [kept] if kept else []
+        self._size = len(kept.encode())
         self._error: StaleWriter | DraftLost | None = None
         self._changed = asyncio.Event()
 
-    def open(self, body: bytes, header: bytes) -> None:
-        """Take the draft over, empty."""
+    def open(self, body: bytes, header: bytes, *events: bytes) -> None:
+        """Take the draft over, with the text that is kept; `body`, then `events`, are told before all else."""
+        self._check()
         self._opening = Record(body, Open(self.draft, self.attempt, header))
-        self._add(self._opening)
+        taking = replace(self._opening, change=Open(self.draft, self.attempt, header, self._kept))
+        self._waiting[:0] = [taking, *(Record(event) for event in events)]
+        self._held = False
+        self._publisher.wake(self)
+        self._publisher.hurry()
 
     def event(self, body: bytes) -> None:
         """An event that leaves the draft as it is, after everything written before."""
@@ -73,7 +92,7 @@ class DraftWriter:
         """More of the draft's text."""
         self._check()
         self._body = body
-        begins = self.length == 0
+        begins = self.length == len(self._kept)
         self._gather(text, body, self.length, grows=True)
         self.length += len(text)
         if begins:
@@ -159,7 +178,7 @@ class DraftWriter:
     @property
     def waits(self) -> bool:
         """Whether there is something to append."""
-        return bool(self._waiting)
+        return bool(self._waiting) and not self._held
 
     def _gather(self, text: str, body: Body, at: int, *, grows: bool) -> None:
         last = self._waiting[-1] if self._waiting else None
@@ -198,9 +217,11 @@ class Publisher:
         self._hurried = asyncio.Event()
         self.appends = 0
 
-    def writer(self, topic: str, draft: str, attempt: int) -> DraftWriter:
+    def writer(
+        self, topic: str, draft: str, attempt: int, kept: str = "", *, held: bool = False
+    ) -> DraftWriter:
         """A writer for one attempt at one draft."""
-        return DraftWriter(self, topic, draft, attempt)
+        return DraftWriter(self, topic, draft, attempt, kept, held=held)
 
     def wake(self, writer: DraftWriter) -> None:
         """There is something to append."""

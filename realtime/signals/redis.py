@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from realtime.redis import translated_errors
+from realtime.redis import Client, each, translated_errors
 
 _log = structlog.get_logger(__name__)
 
@@ -18,14 +17,17 @@ _RETRY_SECONDS = 0.5
 class RedisSignals:
     """`realtime.signals.contract.Signals`: `commands` to send with, `subscriptions` to listen with."""
 
-    def __init__(self, commands: Redis, subscriptions: Redis) -> None:
-        self._commands: Any = commands  # redis-py leaves the types of pub/sub open
-        self._subscriptions: Any = subscriptions
+    def __init__(self, commands: Client, subscriptions: Client) -> None:
+        self._commands = commands
+        self._subscriptions: Any = subscriptions  # redis-py leaves the types of pub/sub open
 
     async def send(self, name: str, value: str) -> None:
         """See the port."""
         async with translated_errors():
-            await self._commands.publish(f"signal:{name}", value)
+            # On a cluster too it reaches all: signals are few, and not of any topic.
+            [outcome] = await each(self._commands, [("PUBLISH", f"signal:{name}", value)])
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def listen(self, name: str) -> AsyncIterator[str]:
         """See the port."""

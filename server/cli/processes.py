@@ -12,10 +12,12 @@ from typing import Any
 import structlog
 import uvicorn
 import uvloop
+from prometheus_client import start_http_server
 
 from server import wiring
 from server.settings import Settings
 from server.web.chat import HEARTBEAT_SECONDS
+from server.web.lines import Lines
 from server.web.ready_frames import ReadyFrames
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +47,7 @@ async def serve_web(settings: Settings) -> None:
             web.app,
             host=settings.host,
             port=settings.port,
+            http=Lines,
             ws=ReadyFrames,
             ws_max_size=wiring.SOCKET_LIMITS.frame,
             ws_ping_interval=HEARTBEAT_SECONDS,
@@ -63,11 +66,14 @@ async def serve_worker(settings: Settings, ready_file: Path | None) -> None:
     """`python -m server worker`: claims until it is told to stop, then finishes what it has."""
     stopping = asyncio.Event()
     on_stop(stopping.set)
-    async with wiring.worker(settings) as runner:
+    async with wiring.worker(settings) as worker:
+        if settings.worker_metrics_port is not None:
+            server, _ = start_http_server(settings.worker_metrics_port, settings.host, worker.metrics)
+            _log.info("measuring", url=f"http://{settings.host}:{server.server_port}/metrics")
         _log.info("working", concurrency=settings.worker_concurrency)
         if ready_file is not None:
             await asyncio.to_thread(ready_file.touch)
-        await runner.run(stopping)
+        await worker.runner.run(stopping)
 
 
 class _Server(uvicorn.Server):

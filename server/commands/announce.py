@@ -4,29 +4,51 @@ Nothing here decides anything. When the log or the queue is away the commit stil
 next snapshot, and what no queue has is found and queued by the sweeper.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import structlog
 
-from realtime.errors import Overloaded, Unavailable
+from realtime.errors import Overloaded as Full
+from realtime.errors import Unavailable
 from realtime.log.contract import Close, Log, Open, Record
 from realtime.queue.contract import Queue
 from server.domain import events, wire
 from server.domain.answer import Span, Usage
+from server.domain.errors import Overloaded
+from server.domain.settings import ReplySettings
 
 _log = structlog.get_logger(__name__)
 
-LANE = "replies"
-"""The one lane today; a provider of its own speed will get one of its own."""
+_RETRY_SECONDS = 2.0
 
 
 class Announcer:
-    """Publishes what was committed."""
+    """Publishes what was committed. `default_lane`: whose a reply is that names no provider."""
 
-    def __init__(self, log: Log, queue: Queue) -> None:
+    def __init__(self, log: Log, queue: Queue, default_lane: str) -> None:
         self._log = log
         self._queue = queue
+        self._default_lane = default_lane
+
+    def lane(self, settings: ReplySettings) -> str:
+        """The lane of the queue for a reply: each provider has its own, so that a slow one holds up no other."""
+        return settings.provider or self._default_lane
+
+    async def place(self, user: str, settings: ReplySettings) -> int:
+        """The place in the queue of a reply that is about to be accepted, from 1. Errors: `Overloaded`.
+
+        Without the queue it is accepted all the same: the store keeps it, and the sweeper finds it there.
+        """
+        try:
+            return await self._queue.place(self.lane(settings), user)
+        except Unavailable:
+            return 1
+        except Full as error:
+            detail = f"Too many replies of this provider wait: {error}."
+            raise Overloaded(detail, retry_after=_RETRY_SECONDS) from error
 
     async def publish(self, conversation: str, records: list[Record]) -> bool:
         """Append to the conversation's log; False when it is away."""
@@ -41,19 +63,33 @@ class Announcer:
         return not refused
 
     async def sent(
-        self, created: events.MessageCreated | None, requested: events.ReplyRequested | None
+        self,
+        created: events.MessageCreated | None,
+        requested: events.ReplyRequested | None,
+        place: int | None = None,
     ) -> None:
-        """A message and the reply that is owed: to the clients first, then to the queue."""
+        """A message and the reply that is owed: to the clients first, then to the queue.
+
+        `place`: what `place` said before it was accepted; it is asked again where nobody did.
+        """
         records = [Record(message_created(created).body())] if created else []
         conversation = ""
         if created is not None:
             conversation = created.conversation
         if requested is not None:
             conversation = requested.conversation
-            records.append(_queued(requested, await self._place()))
+            place = place or await self._place(requested)
+            records.append(queued(owed(requested, place), place))
         await self.publish(conversation, records)
-        if requested is not None:
-            await self._enqueue(requested)
+        if requested is not None and place is not None:
+            await self._enqueue(requested, place)
+
+    async def forget(self, reply: str, settings: ReplySettings) -> None:
+        """A reply has ended before a worker had it: it needs no place any more."""
+        try:
+            await self._queue.drop(self.lane(settings), reply)
+        except Unavailable as error:
+            _log.warning("ended, still queued: its worker will see", reply=reply, error=str(error))
 
     async def updated(self, changed: events.ConversationChanged) -> None:
         """The conversation has another title, character, settings or members."""
@@ -66,18 +102,17 @@ class Announcer:
         )
         await self.publish(changed.conversation, [Record(event.body())])
 
-    async def _place(self) -> int:
+    async def _place(self, requested: events.ReplyRequested) -> int:
         try:
-            waiting, _ = await self._queue.depth(LANE)
-        except Unavailable:
-            return 1
-        return waiting + 1
+            return await self.place(requested.user, requested.settings)
+        except Overloaded:
+            return 1  # it was promised already
 
-    async def _enqueue(self, requested: events.ReplyRequested) -> None:
-        job = {"reply": requested.reply, "conversation": requested.conversation}
+    async def _enqueue(self, requested: events.ReplyRequested, place: int) -> None:
+        lane, payload = self.lane(requested.settings), owed(requested, place)
         try:
-            await self._queue.enqueue(LANE, job)
-        except (Unavailable, Overloaded) as error:
+            await self._queue.enqueue(lane, requested.reply, requested.user, payload)
+        except Unavailable as error:
             _log.warning("accepted, not queued: left to the sweeper", reply=requested.reply, error=str(error))
 
 
@@ -152,14 +187,27 @@ def draft_header(**fields: object) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def _queued(requested: events.ReplyRequested, position: int) -> Record:
+def owed(requested: events.ReplyRequested, place: int) -> dict[str, str]:
+    """What a job says: which reply is owed, and what its clients were told of it."""
+    return {
+        "reply": requested.reply,
+        "conversation": requested.conversation,
+        "message": requested.message,
+        "seq": str(requested.seq),
+        "at": requested.at.isoformat(),
+        "place": str(place),
+    }
+
+
+def queued(job: Mapping[str, str], position: int) -> Record:
+    """A reply waits at this place; refused by the log once a worker has begun it."""
     event = wire.ReplyQueued(
-        conversation=requested.conversation,
-        reply=requested.reply,
-        message=requested.message,
-        seq=requested.seq,
+        conversation=job["conversation"],
+        reply=job["reply"],
+        message=job["message"],
+        seq=int(job["seq"]),
         position=position,
-        created_at=requested.at,
+        created_at=datetime.fromisoformat(job["at"]),
     )
     header = draft_header(status="queued", position=position)
-    return Record(event.body(), Open(requested.reply, 0, header))
+    return Record(event.body(), Open(job["reply"], 0, header))

@@ -74,4 +74,5 @@ class CancelReply:
         except StaleAttempt:
             return False  # a worker has begun meanwhile
         await self._announcer.publish(reply.conversation, [ending(event)])
+        await self._announcer.forget(reply.id, reply.settings)
         return True

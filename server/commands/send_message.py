@@ -35,14 +35,21 @@ class SendMessage:
         self._clock = clock
 
     async def __call__(self, user: str, conversation: str, new: NewMessage) -> Sent:
-        """Errors: `NotFound`, `Forbidden`, `Invalid`, `Conflict` for a reused key, `Unavailable`."""
+        """Errors: `NotFound`, `Forbidden`, `Invalid`, `Conflict` for a reused key, `Overloaded`,
+        `Unavailable`.
+        """
         decisions.check_text(new.text)
+        place: int | None = None
 
         async def decision(state: Conversation) -> Sequence[Event]:
+            nonlocal place
             state.admit(user)
             if new.key is not None and await self._reads.sent(conversation, user, new.key) is not None:
                 return []
             settings = await self._settings(state, new)
+            if new.reply is not False:
+                # Before anything is stored: what is accepted always has a place.
+                place = await self._announcer.place(user, settings)
             return decisions.send(state, user, new, settings, self._clock())
 
         try:
@@ -53,7 +60,7 @@ class SendMessage:
             return await self._earlier(user, conversation, new)
         created = next(event for event in appended if isinstance(event, MessageCreated))
         requested = next((event for event in appended if isinstance(event, ReplyRequested)), None)
-        await self._announcer.sent(created, requested)
+        await self._announcer.sent(created, requested, place)
         for event in appended:
             if isinstance(event, ConversationChanged):
                 await self._announcer.updated(event)

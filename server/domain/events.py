@@ -90,6 +90,31 @@ class ReplyStarted(_Event):
     worker: str
     provider: str
     model: str
+    deadline: datetime | None = None
+    """By when it must have ended; the first attempt sets it for all."""
+
+
+class ReplyGenerated(_Event):
+    """The model has said all of it: nobody asks it again. The text stands in the end, stored by the same commit."""
+
+    type: Literal["reply.generated"] = "reply.generated"
+    reply: str
+    attempt: int
+    length: int
+    sha256: str
+    finish: str
+
+
+class UsageRecorded(_Event):
+    """What a reply came to, for the account of who asked; once for each that asked a model."""
+
+    type: Literal["usage.recorded"] = "usage.recorded"
+    reply: str
+    user: str
+    provider: str
+    model: str
+    usage: Usage
+    cost: float | None
 
 
 class _ReplyEnded(_Event):
@@ -120,6 +145,8 @@ class ReplyFailed(_ReplyEnded):
     type: Literal["reply.failed"] = "reply.failed"
     code: str
     detail: str
+    step: str | None = None
+    """How far it had come."""
 
 
 class ReplyCancelled(_ReplyEnded):
@@ -145,6 +172,8 @@ Event = Annotated[
     | MessageCreated
     | ReplyRequested
     | ReplyStarted
+    | ReplyGenerated
+    | UsageRecorded
     | ReplyCompleted
     | ReplyFailed
     | ReplyCancelled

@@ -40,11 +40,17 @@ class Reply(BaseModel):
     user: UserId = Field(description="Who asked.")
     status: Status
     settings: ReplySettings
+    step: str = Field(
+        default="accepted", description="How far it has come; of a failed one, how far it came."
+    )
     attempt: int = Field(default=0, description="How many workers have taken it up.")
     provider: str | None = None
     model: str | None = None
     created_at: datetime
     started_at: datetime | None = None
+    deadline: datetime | None = Field(
+        default=None, description="By when it will have ended; set when it starts."
+    )
     ended_at: datetime | None = None
     cancel_requested: bool = False
     length: int | None = Field(default=None, description="Code points of the text.")

@@ -11,7 +11,13 @@ from pymongo import InsertOne, UpdateMany, UpdateOne
 
 from server.domain import events
 from server.domain.message import Status
-from server.storage.documents import ConversationDocument, MessageDocument, ReplyDocument, StoredDocument
+from server.storage.documents import (
+    ConversationDocument,
+    MessageDocument,
+    ReplyDocument,
+    StoredDocument,
+    UsageDocument,
+)
 
 Write = InsertOne[dict[str, Any]] | UpdateOne | UpdateMany
 
@@ -36,6 +42,7 @@ class Effects:
     """Replies that have ended."""
     messages: list[Write] = field(default_factory=list[Write])
     replies: list[Write] = field(default_factory=list[Write])
+    usage: list[Write] = field(default_factory=list[Write])
     fences: int = 0
     """How many updates among `replies` must find the reply in the hands of their attempt, and not ended."""
 
@@ -152,9 +159,28 @@ def _reply_requested(event: events.ReplyRequested, to: Effects) -> None:
 def _reply_started(event: events.ReplyStarted, to: Effects) -> None:
     started = {"status": "running", "provider": event.provider, "model": event.model}
     work = {**started, "attempt": event.attempt, "worker": event.worker, "started_at": event.at}
+    work |= {"step": "generating", "deadline": event.deadline}
     _set_reply(event.reply, event.attempt - 1, work, to)
     _set_message(event.reply, started, to)
     to.attempts[event.reply] = event.attempt
+
+
+def _reply_generated(event: events.ReplyGenerated, to: Effects) -> None:
+    """Its step is that of the end, in the same commit."""
+
+
+def _usage_recorded(event: events.UsageRecorded, to: Effects) -> None:
+    usage = UsageDocument(
+        id=event.reply,
+        user=event.user,
+        conversation=event.conversation,
+        provider=event.provider,
+        model=event.model,
+        cost=event.cost,
+        at=event.at,
+        **event.usage.model_dump(),
+    )
+    to.usage.append(InsertOne(stored(usage)))
 
 
 def _reply_ended(event: events.ReplyEnded, to: Effects) -> None:
@@ -165,6 +191,7 @@ def _reply_ended(event: events.ReplyEnded, to: Effects) -> None:
     trouble = {"code": event.code, "detail": event.detail} if isinstance(event, events.ReplyFailed) else None
     work = {
         "status": status,
+        "step": (event.step or status) if isinstance(event, events.ReplyFailed) else status,
         "ended_at": event.at,
         "length": event.length,
         "sha256": event.sha256,
@@ -219,6 +246,8 @@ _HANDLERS: dict[type[Any], Callable[[Any, Effects], None]] = {
     events.MessageCreated: _message_created,
     events.ReplyRequested: _reply_requested,
     events.ReplyStarted: _reply_started,
+    events.ReplyGenerated: _reply_generated,
+    events.UsageRecorded: _usage_recorded,
     events.ReplyCompleted: _reply_ended,
     events.ReplyFailed: _reply_ended,
     events.ReplyCancelled: _reply_ended,

@@ -133,13 +133,14 @@ class ReplyDocument(StoredDocument):
     user: str
     status: Status
     settings: ReplySettings
+    step: str = "accepted"
     attempt: int = 0
     worker: str | None = None
     provider: str | None = None
     model: str | None = None
     created_at: datetime
-    swept_at: datetime | None = None
     started_at: datetime | None = None
+    deadline: datetime | None = None
     ended_at: datetime | None = None
     cancel_requested: bool = False
     length: int | None = None
@@ -161,10 +162,30 @@ class ReplyDocument(StoredDocument):
             IndexModel([("conversation", ASCENDING), ("status", ASCENDING)]),
             # What is still owed, for whoever sweeps.
             IndexModel(
-                [("status", ASCENDING), ("created_at", ASCENDING)],
+                [("status", ASCENDING), ("created_at", ASCENDING), ("_id", ASCENDING)],
                 partialFilterExpression={"status": {"$in": ["queued", "running"]}},
             ),
         ]
+
+
+class UsageDocument(StoredDocument):
+    """What one reply came to; it has the reply's id, so that there is one for each."""
+
+    user: str
+    conversation: str
+    provider: str
+    model: str
+    input: int
+    output: int
+    exact: bool
+    cost: float | None
+    at: datetime
+
+    class Settings:
+        """Beanie's."""
+
+        name = "usage"
+        indexes: ClassVar = [IndexModel([("user", ASCENDING), ("at", ASCENDING)])]
 
 
 class EventDocument(StoredDocument):
@@ -191,5 +212,6 @@ DOCUMENTS: list[type[StoredDocument]] = [
     ConversationDocument,
     MessageDocument,
     ReplyDocument,
+    UsageDocument,
     EventDocument,
 ]

@@ -19,7 +19,13 @@ from server.domain.ids import new_id
 from server.domain.upcasting import Before, upcast
 from server.storage.apply import Effects, effects, stored
 from server.storage.database import TRANSACTION, Client, reachable
-from server.storage.documents import ConversationDocument, EventDocument, MessageDocument, ReplyDocument
+from server.storage.documents import (
+    ConversationDocument,
+    EventDocument,
+    MessageDocument,
+    ReplyDocument,
+    UsageDocument,
+)
 
 _DUPLICATE_KEY = 11000
 
@@ -140,6 +146,8 @@ async def _write(changes: Effects, session: AsyncClientSession) -> None:
             raise StaleAttempt("the reply is in newer hands, or has ended")
     if changes.messages:
         await MessageDocument.collection().bulk_write(changes.messages, session=session)
+    if changes.usage:
+        await UsageDocument.collection().bulk_write(changes.usage, session=session)
 
 
 def _document(event: Event, version: int, meta: dict[str, Any]) -> dict[str, Any]:

@@ -114,11 +114,20 @@ class Reads:
             wanted = {"_id": {"$in": replies}, "cancel_requested": True}
             return [found.id for found in await ReplyDocument.find(wanted).to_list()]
 
-    async def not_begun(self, before: datetime, limit: int) -> list[Reply]:
-        """The oldest replies that were accepted before a moment and that no worker has begun."""
+    async def owed(self, before: datetime, after: tuple[datetime, str] | None, limit: int) -> list[Reply]:
+        """Replies that were accepted before a moment and have not ended, the oldest first; on from `after`."""
+        wanted: dict[str, Any] = {
+            "status": {"$in": ["queued", "running"]},
+            "created_at": {"$lt": before},
+        }
+        if after is not None:
+            moment, reply = after
+            wanted["$or"] = [
+                {"created_at": {"$gt": moment}},
+                {"created_at": moment, "_id": {"$gt": reply}},
+            ]
         async with reachable():
-            wanted = {"status": "queued", "created_at": {"$lt": before}}
-            found = await ReplyDocument.find(wanted).sort("created_at").limit(limit).to_list()
+            found = await ReplyDocument.find(wanted).sort("created_at", "_id").limit(limit).to_list()
         return [Reply.model_validate(document) for document in found]
 
     async def character(self, character: str) -> Character:

@@ -1,6 +1,5 @@
 """Small writes beside the events: characters, and marks on a reply that need no history of their own."""
 
-from datetime import datetime
 from typing import Any
 
 from server.domain.character import Character
@@ -33,13 +32,6 @@ class Writes:
     async def request_cancel(self, reply: str) -> None:
         """Mark a reply as to be stopped; a mark, because the signal to its worker may be lost."""
         await self._mark(reply, {"cancel_requested": True})
-
-    async def claim_sweep(self, reply: str, now: datetime, stale: datetime) -> bool:
-        """Whether the caller is the one to mend a reply: it still waits, and nobody else has tried since `stale`."""
-        free = {"_id": reply, "status": "queued", "$or": [{"swept_at": None}, {"swept_at": {"$lt": stale}}]}
-        async with reachable():
-            result = await ReplyDocument.collection().update_one(free, {"$set": {"swept_at": now}})
-        return result.modified_count == 1
 
     async def _mark(self, reply: str, said: dict[str, Any]) -> None:
         async with reachable():

@@ -39,7 +39,17 @@ _ANSWERS: dict[str, dict[str, Any]] = {
     "Unsubscribed": _answer("unsubscribed", {"conversation": _STRING}),
     "Accepted": _answer("accepted", {"message": _STRING, "duplicate": _FLAG}, {"reply": _OPTIONAL_STRING}),
     "Cancelling": _answer("cancelling", {"reply": _STRING, "status": _STRING}),
+    "Noted": _answer("noted", {}),
     "Pong": _answer("pong", {}),
+    "Presence": _answer(
+        "presence",
+        {
+            "conversation": _STRING,
+            "users": {"type": "array", "items": _STRING},
+            "count": {"type": "integer"},
+        },
+    ),
+    "SomebodyTypes": _answer("typing", {"conversation": _STRING, "user": _STRING, "on": _FLAG}),
     "Error": _answer(
         "error", {"code": _STRING, "detail": _STRING}, {"field": _STRING, "retry_after": _NUMBER}
     ),
@@ -66,7 +76,8 @@ def asyncapi(version: str) -> dict[str, Any]:
         "info": {
             "title": "Tertulia's socket",
             "version": version,
-            "description": "Subprotocol `chat.v1`: one JSON object per text frame.",
+            "description": "Subprotocol `chat.v1`: one JSON object per text frame; "
+            "`chat.v1.msgpack`: the same as MessagePack in binary frames.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",

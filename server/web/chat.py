@@ -1,11 +1,12 @@
 """What the chat answers to the realtime layer: the application behind every socket and every event stream."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 
 from realtime.log.contract import Reading
 from realtime.outbox import Merger
-from realtime.session import ClientFrame, Limits
+from realtime.session import ClientFrame, CloseCode, Limits, Refused
 from server.commands.cancel_reply import CancelReply
 from server.commands.send_message import SendMessage
 from server.domain.errors import ChatError, Invalid
@@ -40,11 +41,25 @@ class Chat:
         self._cancel = cancel
         self.limits = limits
         self._merger = DeltaMerger()
+        self._present: Counter[str] = Counter()
 
     @property
     def merger(self) -> Merger:
         """Which events may be merged."""
         return self._merger
+
+    def enter(self, user: str) -> bool:
+        """Count one more socket, or event stream, of a user; False when there are enough of them."""
+        if self.limits.sockets is not None and self._present[user] >= self.limits.sockets:
+            return False
+        self._present[user] += 1
+        return True
+
+    def leave(self, user: str) -> None:
+        """One of them has gone."""
+        self._present[user] -= 1
+        if not self._present[user]:
+            del self._present[user]
 
     def decode(self, raw: str) -> ClientFrame:
         """Make a frame of text."""
@@ -56,7 +71,8 @@ class Chat:
             user = await self._tokens.check(token)
         except ChatError as error:
             raise refusal_of(error) from error
-        told = {name: value for name, value in asdict(self.limits).items() if name in _TOLD}
+        limits = asdict(self.limits)
+        told = {name: limits[name] for name in _TOLD if limits[name] is not None}
         return user.id, {
             "session": new_id("ses"),
             "user": user.id,
@@ -105,6 +121,7 @@ class Visit:
     def __init__(self, chat: Chat, handshake_token: str | None) -> None:
         self._chat = chat
         self._handshake_token = handshake_token
+        self._user: str | None = None
         self.merger = chat.merger
         self.decode = chat.decode
         self.admit = chat.admit
@@ -114,7 +131,18 @@ class Visit:
     async def greet(self, frame: ClientFrame) -> tuple[str, Mapping[str, object]]:
         """Check a hello."""
         token = frame.token if isinstance(frame, frames.Hello) else None
-        return await self._chat.greet(token or self._handshake_token)
+        user, welcome = await self._chat.greet(token or self._handshake_token)
+        if not self._chat.enter(user):
+            most = self._chat.limits.sockets
+            detail = f"One user has at most {most} sockets here."
+            raise Refused("too_many_sockets", detail, retry_after=30.0, close=CloseCode.TOO_MANY)
+        self._user = user
+        return user, welcome
+
+    def leave(self) -> None:
+        """The socket is gone."""
+        if self._user is not None:
+            self._chat.leave(self._user)
 
 
-_TOLD = ("text", "frame", "subscriptions")
+_TOLD = ("text", "frame", "subscriptions", "sockets")

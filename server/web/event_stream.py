@@ -5,13 +5,17 @@ import asyncio
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
-from realtime.connection import Connection, SocketClosed
+from realtime.connection import Connection
+from realtime.contract import SocketClosed
 from realtime.hub import Hub
 from realtime.log.contract import Position
+from realtime.presence import Presence
 from server.domain.errors import Invalid
 from server.queries.access import Queries
 from server.storage.pages import is_number
 from server.web.chat import Chat, Visit
+from server.web.lines import Line, line_of
+from server.web.problems import HttpProblem
 
 _COMMENT_SECONDS = 15.0
 
@@ -28,16 +32,21 @@ _head = msgspec.json.Decoder(_Head)
 
 
 class EventStreamSocket:
-    """`realtime.connection.Socket` over a response that goes on: the client only listens."""
+    """`realtime.contract.Socket` over a response that goes on: the client only listens."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    packed = False
+
+    def __init__(self, receive: Receive, send: Send, line: Line | None = None) -> None:
         self._receive = receive
         self._send = send
+        self._line = line
         self._epoch = ""
         self._leaving: asyncio.Task[Message] | None = None
 
     async def begin(self) -> None:
         """Send the head of the response."""
+        if self._line is not None:
+            self._line.narrow()
         headers = [
             (b"content-type", b"text/event-stream; charset=utf-8"),
             (b"cache-control", b"no-store"),
@@ -49,19 +58,19 @@ class EventStreamSocket:
         """Never: it is no WebSocket."""
         return False
 
-    async def send(self, text: str) -> None:
+    async def send(self, payload: bytes) -> None:
         """One event."""
-        head = _head.decode(text)
+        head = _head.decode(payload)
         self._epoch = head.epoch or self._epoch
         place = f"id: {self._epoch}:{head.offset}\n" if head.offset is not None else ""
-        await self._write(f"{place}data: {text}\n\n")
+        await self._write(b"%bdata: %b\n\n" % (place.encode(), payload))
 
     async def receive(self) -> str | bytes:
         """Wait until the client leaves; a comment now and then keeps proxies awake. Errors: `SocketClosed`."""
         leaving = self._leaving = asyncio.ensure_future(self._disconnected())
         try:
             while not (await asyncio.wait({leaving}, timeout=_COMMENT_SECONDS))[0]:
-                await self._write(": still here\n\n")
+                await self._write(b": still here\n\n")
         finally:
             leaving.cancel()
         raise SocketClosed
@@ -73,15 +82,19 @@ class EventStreamSocket:
             self._leaving.cancel()
 
     def abort(self) -> None:
-        """The server ends it when its own time limit runs out."""
+        """Drop a listener that does not read; another server than ours may hold what waits for it a while longer."""
+        if self._line is not None:
+            self._line.abort()
+        if self._leaving is not None:
+            self._leaving.cancel()
 
     async def _disconnected(self) -> Message:
         while (message := await self._receive())["type"] != "http.disconnect":
             pass
         return message
 
-    async def _write(self, chunk: str) -> None:
-        await self._tell({"type": "http.response.body", "body": chunk.encode(), "more_body": True})
+    async def _write(self, chunk: bytes) -> None:
+        await self._tell({"type": "http.response.body", "body": chunk, "more_body": True})
 
     async def _tell(self, message: Message) -> None:
         try:
@@ -91,26 +104,34 @@ class EventStreamSocket:
 
 
 class EventStream:
-    """Serves one conversation's events to one listener."""
+    """Serves a conversation's events to its listeners, each on a response that goes on."""
 
-    def __init__(self, chat: Chat, queries: Queries, hub: Hub) -> None:
+    def __init__(self, chat: Chat, queries: Queries, hub: Hub, presence: Presence) -> None:
         self._chat = chat
         self._queries = queries
         self._hub = hub
+        self._presence = presence
         self.connections: set[Connection] = set()
 
     async def serve(self, user: str, conversation: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Until the listener leaves. Errors, before the first byte: those of `Queries`, `Invalid`."""
+        """Until the listener leaves. Errors, before the first byte: those of `Queries`, `Invalid`, `HttpProblem`."""
         after = _last_event(scope)
         await self._queries.conversation(user, conversation)
-        socket = EventStreamSocket(receive, send)
-        await socket.begin()
-        connection = Connection(socket, self._hub, Visit(self._chat, None), self._chat.limits)
-        self.connections.add(connection)
+        if not self._chat.enter(user):
+            most = self._chat.limits.sockets
+            raise HttpProblem(429, "too_many_sockets", f"One user has at most {most} sockets here.")
         try:
-            await connection.run_following(user, conversation, after)
+            socket = EventStreamSocket(receive, send, line_of(scope))
+            await socket.begin()
+            visit = Visit(self._chat, None)
+            connection = Connection(socket, self._hub, visit, self._chat.limits, self._presence)
+            self.connections.add(connection)
+            try:
+                await connection.run_following(user, conversation, after)
+            finally:
+                self.connections.discard(connection)
         finally:
-            self.connections.discard(connection)
+            self._chat.leave(user)
 
 
 def _last_event(scope: Scope) -> Position | None:

@@ -68,14 +68,22 @@ class Cancel(_Frame):
     reply: Identifier
 
 
+class Typing(_Frame):
+    """The user has begun to type, still does, or has stopped."""
+
+    type: Literal["typing"]
+    conversation: Identifier
+    on: bool
+
+
 class Ping(_Frame):
     """Is the line alive?"""
 
     type: Literal["ping"]
 
 
-Frame = Hello | Subscribe | Unsubscribe | Send | Cancel | Ping
-FRAMES: tuple[type[BaseModel], ...] = (Hello, Subscribe, Unsubscribe, Send, Cancel, Ping)
+Frame = Hello | Subscribe | Unsubscribe | Send | Cancel | Typing | Ping
+FRAMES: tuple[type[BaseModel], ...] = (Hello, Subscribe, Unsubscribe, Send, Cancel, Typing, Ping)
 
 _frame: TypeAdapter[Any] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
 

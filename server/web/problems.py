@@ -35,6 +35,7 @@ _TITLES = {
     409: "Does not fit the present state",
     413: "Too large",
     422: "Invalid",
+    429: "Too many",
     500: "Our mistake",
     503: "Not available now",
 }

@@ -8,7 +8,7 @@ import asyncio
 from pymongo.errors import PyMongoError
 
 from realtime.errors import RealtimeError
-from realtime.frames import Event
+from realtime.frames import Event, Merged
 from realtime.hub import Hub, Subscription
 from realtime.log.contract import Log, Record
 from server.storage.database import Client
@@ -29,7 +29,7 @@ class Canary:
         self._changed = asyncio.Event()
         self._lock = asyncio.Lock()
 
-    def deliver(self, event: Event) -> None:
+    def deliver(self, event: Event | Merged) -> None:
         """It came back."""
         self._heard = event.offset
         self._changed.set()

@@ -7,8 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from redis.asyncio import Redis
+
 from providers.registry import Registry
-from realtime.log.contract import Log
+from realtime.attendance.contract import Attendance
+from realtime.attendance.redis import RedisAttendance
+from realtime.leases.redis import RedisLeases
+from realtime.log.cluster_feed import ClusterFeed
+from realtime.log.contract import Feed, Log
 from realtime.log.redis import RedisLog
 from realtime.log.redis_feed import RedisFeed
 from realtime.queue.redis import RedisQueue
@@ -35,9 +41,11 @@ class Core:
     writes: Writes
     store: EventStore
     log: Log
-    feed: RedisFeed
+    feed: Feed
+    attendance: Attendance
     queue: RedisQueue
     signals: RedisSignals
+    leases: RedisLeases
     announcer: Announcer
     registry: Registry
     default_provider: str
@@ -63,7 +71,8 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
         commands = await stack.enter_async_context(command_client(settings.redis_url))
         subscriptions = await stack.enter_async_context(subscription_client(settings.redis_url))
         registry = await stack.enter_async_context(Registry(configs))
-        log, queue, writes = RedisLog(commands), RedisQueue(commands), Writes()
+        log, writes = RedisLog(commands), Writes()
+        queue = RedisQueue(commands, settings.lease_seconds, settings.queue_depth)
         yield Core(
             settings=settings,
             instance=f"{socket.gethostname()}-{os.getpid()}",
@@ -72,10 +81,12 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
             writes=writes,
             store=EventStore(client),
             log=log,
-            feed=RedisFeed(subscriptions),
+            feed=RedisFeed(subscriptions) if isinstance(subscriptions, Redis) else ClusterFeed(subscriptions),
+            attendance=RedisAttendance(commands),
             queue=queue,
             signals=RedisSignals(commands, subscriptions),
-            announcer=Announcer(log, queue),
+            leases=RedisLeases(commands),
+            announcer=Announcer(log, queue, default_provider),
             registry=registry,
             default_provider=default_provider,
         )

@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from realtime.connection import Connection
 from realtime.hub import Hub
+from realtime.presence import Presence
 from realtime.session import Limits
 from server.commands.cancel_reply import CancelReply
 from server.commands.characters import Characters
@@ -22,6 +23,7 @@ from server.commands.conversations import Conversations
 from server.commands.send_message import SendMessage
 from server.domain.conversation import MAX_TEXT
 from server.domain.settings import ReplySettings
+from server.domain.wire import DeltaMerger
 from server.queries.access import Queries
 from server.queries.search import Search
 from server.queries.snapshot import Snapshots
@@ -75,12 +77,14 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         parts = await stack.enter_async_context(core(settings))
         tokens = await stack.enter_async_context(_tokens(settings))
         hub = await stack.enter_async_context(_running_hub(parts))
+        presence = await stack.enter_async_context(_running_presence(parts, hub))
         queries = Queries(parts.reads)
         defaults = ReplySettings(provider=parts.default_provider)
         send = SendMessage(parts.store, parts.reads, parts.announcer, defaults, parts.registry.names, now)
         cancel = CancelReply(parts.store, parts.reads, parts.writes, parts.announcer, parts.signals, now)
-        chat = Chat(tokens, queries, Snapshots(parts.reads), send, cancel, SOCKET_LIMITS)
-        sockets, streams = ChatSocket(chat, hub), EventStream(chat, queries, hub)
+        limits = replace(SOCKET_LIMITS, sockets=settings.most_sockets)
+        chat = Chat(tokens, queries, Snapshots(parts.reads), send, cancel, limits)
+        sockets, streams = ChatSocket(chat, hub, presence), EventStream(chat, queries, hub, presence)
         names, fallback = parts.registry.names, parts.default_provider
         conversations = Conversations(parts.store, parts.reads, parts.announcer, names, now)
         routes = (
@@ -141,7 +145,7 @@ async def _tokens(settings: Settings) -> AsyncGenerator[Tokens]:
 
 @asynccontextmanager
 async def _running_hub(parts: Core) -> AsyncGenerator[Hub]:
-    hub = Hub(parts.log, parts.feed)
+    hub = Hub(parts.log, parts.feed, DeltaMerger())
     async with asyncio.TaskGroup() as group:
         tasks = hub.start(group)
         yield hub
@@ -156,3 +160,15 @@ async def _watched_lag(parts: Core) -> AsyncGenerator[Lag]:
         watching = group.create_task(lag.watch())
         yield lag
         watching.cancel()
+
+
+@asynccontextmanager
+async def _running_presence(parts: Core, hub: Hub) -> AsyncGenerator[Presence]:
+    presence = Presence(parts.attendance, parts.instance)
+    hub.on_notice = presence.heard
+    async with asyncio.TaskGroup() as group:
+        tasks = presence.start(group)
+        yield presence
+        for task in tasks:
+            task.cancel()
+    await presence.stop()

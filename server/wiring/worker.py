@@ -1,44 +1,99 @@
 """A worker process: what claims jobs, and what runs beside it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
 
 from realtime.log.writer import Publisher
 from server.queries.context import Contexts
+from server.sagas.reply.ends import Ends
 from server.settings import Settings
+from server.telemetry import metrics_registry
 from server.wiring import reading
-from server.wiring.core import core, now
+from server.wiring.core import Core, core, now
 from server.workers.reply import ReplyJob
-from server.workers.runner import Runner
+from server.workers.runner import Rules, Runner
 from server.workers.sweeper import Sweeper
+from server.workers.waiting_line import WaitingLine
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process: run `runner`; `metrics` is what it can say of itself."""
+
+    runner: Runner
+    metrics: CollectorRegistry
 
 
 @asynccontextmanager
-async def worker(settings: Settings) -> AsyncGenerator[Runner]:
+async def worker(settings: Settings) -> AsyncGenerator[Worker]:
     """A worker process, ready to run. Errors: those of `core`."""
     async with core(settings) as parts:
         publisher = Publisher(parts.log)
+        ends = Ends(parts.store, parts.log, parts.announcer, now, parts.instance)
         job = ReplyJob(
             parts.store,
             parts.reads,
             Contexts(parts.reads),
             parts.registry,
             publisher,
+            parts.queue,
             parts.announcer,
+            ends,
             parts.default_provider,
             parts.instance,
+            settings.reply_seconds,
             now,
         )
-        runner = Runner(
-            parts.queue, parts.signals, parts.reads, job.run, parts.instance, settings.worker_concurrency
-        )
-        sweeper = Sweeper(parts.store, parts.reads, parts.writes, parts.queue, parts.announcer, now)
+        rules = Rules(settings.worker_concurrency, settings.lease_seconds, deliveries=settings.job_deliveries)
+        lanes = parts.registry.names
+        runner = Runner(parts.queue, parts.signals, parts.reads, job, parts.instance, lanes, rules)
+        sweeper = _sweeper(parts, ends)
+        line = WaitingLine(parts.queue, parts.log, parts.leases, parts.instance, lambda: lanes)
         engine = reading.search_engine(settings, parts.database)
         following = reading.followers(settings, parts.database, engine, parts.instance)
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(publisher.run()), group.create_task(sweeper.run())]
-            beside += [group.create_task(follower.run()) for follower in following]
-            yield runner
+            beside = [group.create_task(work.run()) for work in (publisher, sweeper, line, *following)]
+            yield Worker(runner, metrics_registry(_gauges(runner, sweeper)))
             for task in beside:
                 task.cancel()
+
+
+def _sweeper(parts: Core, ends: Ends) -> Sweeper:
+    return Sweeper(
+        parts.store,
+        parts.reads,
+        parts.queue,
+        parts.leases,
+        parts.announcer,
+        ends,
+        parts.instance,
+        now,
+    )
+
+
+def _gauges(runner: Runner, sweeper: Sweeper) -> dict[str, tuple[str, Callable[[], float]]]:
+    counted = {
+        "finished": "Jobs that were done.",
+        "taken_over": "Jobs that another worker had before, or that were tried before.",
+        "refused": "Jobs whose writes were refused, because a newer attempt has the reply.",
+        "lost": "Jobs that were stopped, because their lease was lost.",
+        "tried_again": "Jobs that were given back, to be tried again.",
+        "given_up": "Jobs that were given up.",
+    }
+    mended = {
+        "queued_again": "Replies that the queue did not have.",
+        "deadline_exceeded": "Replies past their deadline.",
+        "provider_unknown": "Replies whose provider no worker has.",
+    }
+    gauges: dict[str, tuple[str, Callable[[], float]]] = {
+        "replies_in_hand": ("Replies that are being made.", lambda: runner.active)
+    }
+    for name, description in counted.items():
+        gauges[f"jobs_{name}_total"] = (description, lambda name=name: runner.counts[name])
+    for name, description in mended.items():
+        gauges[f"mended_{name}_total"] = (description, lambda name=name: sweeper.counts[name])
+    return gauges

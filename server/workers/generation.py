@@ -26,14 +26,20 @@ class Generation:
     """Streams one prompt into one draft. It may be stopped at any `await`; what there is stays."""
 
     def __init__(
-        self, reply: Reply, writer: DraftWriter, clock: Callable[[], datetime], started: datetime
+        self,
+        reply: Reply,
+        writer: DraftWriter,
+        clock: Callable[[], datetime],
+        started: datetime,
+        kept: str = "",
     ) -> None:
         self._reply = reply
         self._writer = writer
         self._clock = clock
         self._started = started
         self._first_token: datetime | None = None
-        self._pieces: list[str] = []
+        self._kept = kept
+        self._pieces: list[str] = [kept] if kept else []
         self._reasoning_length = 0
         self._usage: TokenUsage | None = None
         self._prompt_tokens = 0
@@ -73,6 +79,10 @@ class Generation:
 
     def usage(self) -> Usage:
         """Counted by the provider, or else estimated."""
+        if self._usage is not None and self._kept:
+            # Counted of the rest alone: what the attempts before came to is not known.
+            output = estimate_tokens(self._kept) + self._usage.output
+            return Usage(input=self._usage.input, output=output, exact=False)
         if self._usage is not None:
             return Usage(input=self._usage.input, output=self._usage.output, exact=self._usage.exact)
         return Usage(input=self._prompt_tokens, output=estimate_tokens(self.text), exact=False)

@@ -1,16 +1,19 @@
-"""The reply job: claim, context, generate, save, tell.
+"""The reply job: the steps of `server.sagas.reply.steps`, done by one worker.
 
-    claim ── raises the attempt in the store and in the log: from here on an older worker can write neither
-    context ─ what the model gets to see
+    validate ─ has it ended, is it to be stopped, is its time over; and how far did somebody else come
+    claim ──── raises the attempt in the store, then in the log: from here on an older worker can write neither.
+               The model is asked meanwhile; the first delta waits for the commit
+    context ── what the model gets to see
     generate ─ the provider's deltas into the draft
-    save ──── text, usage and end in one transaction, under the fence
-    tell ──── the last event, then the job is done
+    save ───── text, usage and end in one transaction, under the fence; before it, the whole is left with the job
+    tell ───── the last event, then the job is done
 
 A new feature is a stage before or after the provider, never another branch in here.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,25 +24,50 @@ from providers.contract import Provider
 from providers.errors import ProviderError, UnknownModel
 from providers.registry import Registry
 from realtime.errors import StaleWriter
+from realtime.errors import Unavailable as EngineAway
 from realtime.log.writer import DraftWriter, Publisher
-from realtime.queue.contract import Job
+from realtime.queue.contract import Job, Queue
 from server.commands.announce import Announcer, draft_header, ending, reply_ended
 from server.domain import wire
 from server.domain.errors import ChatError, NotFound, StaleAttempt, Unavailable
 from server.domain.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
 from server.domain.reply import Reply
 from server.queries.context import Contexts
+from server.sagas.reply.ends import Ends, closing
+from server.sagas.reply.limits import TooLate, within
+from server.sagas.reply.steps import (
+    DEADLINE,
+    GIVEN_UP,
+    LIMITS,
+    Resume,
+    Step,
+    deadline,
+    note,
+    overdue,
+    resume,
+)
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
 from server.workers.generation import Generation, stopped_or_done
 
 _log = structlog.get_logger(__name__)
 
-_TELL_SECONDS = 10.0
-_SAVE_SECONDS = 300.0
+_NOTE_SECONDS = 1.0
 _SAVE_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 _DEFAULT_WINDOW = 8192
 _NO_MODEL = "unknown"
+
+
+@dataclass(slots=True)
+class _Making:
+    """One attempt at one reply."""
+
+    reply: Reply
+    job: Job
+    started: ReplyStarted
+    writer: DraftWriter
+    generation: Generation
+    step: Step = Step.VALIDATED
 
 
 class ReplyJob:
@@ -52,9 +80,12 @@ class ReplyJob:
         contexts: Contexts,
         registry: Registry,
         publisher: Publisher,
+        queue: Queue,
         announcer: Announcer,
+        ends: Ends,
         default_provider: str,
         worker: str,
+        reply_seconds: float,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -62,9 +93,12 @@ class ReplyJob:
         self._contexts = contexts
         self._registry = registry
         self._publisher = publisher
+        self._queue = queue
         self._announcer = announcer
+        self._ends = ends
         self._default_provider = default_provider
         self._worker = worker
+        self._reply_seconds = reply_seconds
         self._clock = clock
 
     async def run(self, job: Job, stop: asyncio.Event) -> None:
@@ -73,52 +107,109 @@ class ReplyJob:
         Errors: `Unavailable`: it is left to another time; `StaleAttempt`, `StaleWriter`: it is in other hands now.
         """
         try:
-            reply = await self._reads.reply(job.payload["reply"])
+            async with within(Step.VALIDATED):
+                reply = await self._validated(job)
+                draft = await self._ends.draft(reply) if reply is not None else ""
+        except TooLate as error:
+            raise Unavailable("The database") from error
+        if reply is not None:
+            await self._make(reply, job, resume(reply, job.note, draft), stop)
+
+    async def give_up(self, job: Job) -> None:
+        """It was tried too often: end it, so that nobody waits. Errors: `Unavailable`."""
+        try:
+            reply = await self._reads.reply(job.id)
         except NotFound:
-            _log.warning("job for a reply that does not exist", reply=job.payload["reply"])
             return
         if reply.ended:
             await self._tell_again(reply)
             return
-        if reply.status == "running" and job.deliveries == 1:
-            return  # queued twice; the other job has it
-        await self._make(reply, stop)
+        detail = "It was tried several times, and each time the worker that had it died or failed."
+        await self._ends.fail(reply, GIVEN_UP, detail)
 
-    async def _make(self, reply: Reply, stop: asyncio.Event) -> None:
+    async def _validated(self, job: Job) -> Reply | None:
+        """The reply, if there is anything to be done about it."""
+        try:
+            reply = await self._reads.reply(job.id)
+        except NotFound:
+            _log.warning("job for a reply that does not exist", reply=job.id)
+            return None
+        if reply.ended:
+            await self._tell_again(reply)
+            return None
+        if reply.cancel_requested:
+            await self._ends.cancel(reply)
+            return None
+        if overdue(reply, self._clock()):
+            await self._ends.fail(reply, DEADLINE, _too_late(reply.step))
+            return None
+        return reply
+
+    async def _make(self, reply: Reply, job: Job, point: Resume, stop: asyncio.Event) -> None:
         name = reply.settings.provider or self._default_provider
-        model = await self._model(reply, name)
-        started, writer = await self._claim(reply, name, model)
-        generation = Generation(reply, writer, self._clock, started)
-        ended = await self._outcome(reply, name, model, writer, generation, stop)
-        await self._save(ended)
-        writer.close(reply_ended(ended).body())
-        await self._in_time(writer.flush())
+        now = self._clock()
+        started = ReplyStarted(
+            conversation=reply.conversation,
+            at=now,
+            reply=reply.id,
+            attempt=reply.attempt + 1,
+            worker=self._worker,
+            provider=name,
+            model=await self._model(reply, name),
+            deadline=deadline(reply, now, self._reply_seconds),
+        )
+        writer = self._publisher.writer(reply.conversation, reply.id, started.attempt, point.kept, held=True)
+        generation = Generation(reply, writer, self._clock, now, point.kept)
+        making = _Making(reply, job, started, writer, generation)
+        claim = asyncio.create_task(self._claim(started, writer, len(point.kept)))
+        try:
+            ended = await self._outcome(making, point, claim, stop)
+            await claim
+            await self._finish(making, ended)
+        finally:
+            claim.cancel()
+            await asyncio.gather(claim, return_exceptions=True)
+
+    async def _claim(self, started: ReplyStarted, writer: DraftWriter, keep: int) -> None:
+        """Commit, then take over the draft; what was written to it meanwhile is told after that."""
+        await self._store.append([started], actor=self._worker)
+        head: dict[str, Any] = {"conversation": started.conversation, "reply": started.reply}
+        header = draft_header(status="running", provider=started.provider, model=started.model)
+        event = wire.ReplyStarted(
+            **head, provider=started.provider, model=started.model, attempt=started.attempt
+        ).body()
+        if started.attempt == 1:
+            writer.open(event, header)
+        else:
+            restarted = wire.ReplyRestarted(**head, attempt=started.attempt, keep=keep)
+            writer.open(restarted.body(), header, event)
 
     async def _outcome(
-        self,
-        reply: Reply,
-        name: str,
-        model: str,
-        writer: DraftWriter,
-        generation: Generation,
-        stop: asyncio.Event,
+        self, making: _Making, point: Resume, claim: asyncio.Task[None], stop: asyncio.Event
     ) -> ReplyEnded:
         """Generate; whatever happens is one of the three ends, but for a loss of the fence or of the store."""
+        if point.whole is not None:
+            return point.whole.model_copy(update={"attempt": making.started.attempt, "at": self._clock()})
+        ended, clock = making.generation.ended, self._clock
+        left = (making.started.deadline or clock()) - clock()
         try:
-            work = asyncio.create_task(self._generate(reply, name, model, writer, generation))
-            stopped = await stopped_or_done(work, stop)
+            async with within(Step.GENERATING, left.total_seconds()):
+                work = asyncio.create_task(_alongside(claim, self._generate(making, point)))
+                stopped = await stopped_or_done(work, stop)
         except (StaleWriter, StaleAttempt, Unavailable):
             raise
+        except TooLate as error:
+            detail = _too_late(error.step)
+            return ReplyFailed(**ended(clock()), code=DEADLINE, detail=detail, step=making.step)
         except (ProviderError, ChatError) as error:
-            return ReplyFailed(**generation.ended(self._clock()), code=error.code, detail=error.detail)
+            return ReplyFailed(**ended(clock()), code=error.code, detail=error.detail, step=making.step)
         except Exception:  # noqa: BLE001 - the boundary of a job: a bug of ours ends one reply, not the worker
-            _log.exception("a bug ended a reply", reply=reply.id)
+            _log.exception("a bug ended a reply", reply=making.reply.id)
             detail = "Something went wrong here; it has been noted."
-            return ReplyFailed(**generation.ended(self._clock()), code="internal", detail=detail)
-        common = generation.ended(self._clock())
+            return ReplyFailed(**ended(clock()), code="internal", detail=detail, step=making.step)
         if stopped:
-            return ReplyCancelled(**common)
-        return ReplyCompleted(**common, cost=None, finish=generation.finish or "stop")
+            return ReplyCancelled(**ended(clock()))
+        return ReplyCompleted(**ended(clock()), cost=None, finish=making.generation.finish or "stop")
 
     async def _model(self, reply: Reply, provider: str) -> str:
         """What was chosen, else what the provider is configured with, else what it offers first.
@@ -131,41 +222,20 @@ class ReplyJob:
         except ProviderError:
             return _NO_MODEL
 
-    async def _claim(self, reply: Reply, provider: str, model: str) -> tuple[datetime, DraftWriter]:
-        attempt = reply.attempt + 1
-        started = ReplyStarted(
-            conversation=reply.conversation,
-            at=self._clock(),
-            reply=reply.id,
-            attempt=attempt,
-            worker=self._worker,
-            provider=provider,
-            model=model,
-        )
-        await self._store.append([started], actor=self._worker)
-        writer = self._publisher.writer(reply.conversation, reply.id, attempt)
-        head: dict[str, Any] = {"conversation": reply.conversation, "reply": reply.id}
-        header = draft_header(status="running", provider=provider, model=model)
-        event = wire.ReplyStarted(**head, provider=provider, model=model, attempt=attempt)
-        if attempt == 1:
-            writer.open(event.body(), header)
-        else:
-            writer.open(wire.ReplyRestarted(**head, attempt=attempt, keep=0).body(), header)
-            writer.event(event.body())
-        return started.at, writer
-
-    async def _generate(
-        self, reply: Reply, name: str, model: str, writer: DraftWriter, generation: Generation
-    ) -> None:
+    async def _generate(self, making: _Making, point: Resume) -> None:
+        reply, writer, name = making.reply, making.writer, making.started.provider
         provider, config = self._registry.get(name), self._registry.config(name)
+        model = making.started.model
         if model == _NO_MODEL:
             model = await _first_model(provider)
+        making.step = Step.CONTEXT
         self._progress(reply, writer, "context")
-        window = _window(reply, config)
-        context = await self._contexts(reply, model, window)
+        async with within(Step.CONTEXT):
+            context = await self._contexts(reply, model, _window(reply, config))
         left_out = f"{context.left_out} older messages left out" if context.left_out else None
         self._progress(reply, writer, "waiting", left_out)
-        await generation.run(provider, context.prompt)
+        making.step = Step.GENERATING
+        await making.generation.run(provider, replace(context.prompt, kept=point.kept))
 
     def _progress(self, reply: Reply, writer: DraftWriter, stage: str, detail: str | None = None) -> None:
         event = wire.ReplyProgress(
@@ -173,15 +243,37 @@ class ReplyJob:
         )
         writer.event(event.body())
 
-    async def _save(self, ended: ReplyEnded) -> None:
+    async def _finish(self, making: _Making, ended: ReplyEnded) -> None:
+        if isinstance(ended, ReplyCompleted):
+            await self._leave_word(making.job, ended)
+        await self._save(making, ended)
+        making.writer.close(reply_ended(ended).body())
+        try:
+            async with within(Step.COMPLETED):
+                await making.writer.flush()
+        except TooLate:
+            # The publisher goes on trying, and snapshots show what is stored.
+            _log.warning("the end is stored and not yet told", reply=ended.reply)
+
+    async def _leave_word(self, job: Job, whole: ReplyCompleted) -> None:
+        """From here on whoever takes over saves this, and does not ask the model."""
+        try:
+            async with asyncio.timeout(_NOTE_SECONDS):
+                await self._queue.note(self._worker, job, note(whole))
+        except (EngineAway, TimeoutError) as error:
+            _log.warning("the queue is away: the whole is only here", reply=job.id, error=repr(error))
+
+    async def _save(self, making: _Making, ended: ReplyEnded) -> None:
         """Store the end, however long the database is away: what was generated is not paid for twice."""
-        deadline = asyncio.get_running_loop().time() + _SAVE_SECONDS
+        started = making.started
+        events = closing(making.reply, ended, started.provider, started.model)
+        until = asyncio.get_running_loop().time() + LIMITS[Step.SAVED]
         failures = 0
         while True:
             try:
-                await self._store.append([ended], actor=self._worker)
+                await self._store.append(events, actor=self._worker)
             except Unavailable:
-                if asyncio.get_running_loop().time() > deadline:
+                if asyncio.get_running_loop().time() > until:
                     raise
                 pause = _SAVE_PAUSES[min(failures, len(_SAVE_PAUSES) - 1)]
                 failures += 1
@@ -196,13 +288,22 @@ class ReplyJob:
             if isinstance(stored.event, ReplyEnded) and stored.event.reply == reply.id:
                 await self._announcer.publish(reply.conversation, [ending(stored.event)])
 
-    async def _in_time(self, telling: Awaitable[None]) -> None:
-        """Bounded: when the log is away, the publisher goes on trying, and snapshots show what is stored."""
-        try:
-            async with asyncio.timeout(_TELL_SECONDS):
-                await telling
-        except TimeoutError:
-            _log.warning("the end is stored and not yet told")
+
+async def _alongside(claim: asyncio.Task[None], work: Coroutine[Any, Any, None]) -> None:
+    """Do the work; a claim that fails meanwhile stops it at once. Errors: those of both."""
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.wait({working, claim}, return_when=asyncio.FIRST_EXCEPTION)
+        if not working.done():
+            claim.result()
+        working.result()
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+def _too_late(step: str) -> str:
+    return f"It took too long, and was given up while {step}."
 
 
 def _window(reply: Reply, config: ProviderConfig) -> int:

@@ -1,57 +1,83 @@
-"""Mends what a crash left between a commit and the queue: a reply that is owed and that the queue does not have.
+"""Mends what a crash left between the steps of replies: what is owed by the store, and what nobody works on.
+
+Three things are looked for, in the replies that have not ended: those that the queue does not have (a crash between the
+commit and the queue, or a queue that lost its data), those past their deadline (a worker that is stuck, or was stopped
+for long), and those whose provider no worker has.
 
 The queue itself is asked, not a mark in the store: a mark would be a write for every send, in the way of the worker
 that takes the reply up at that moment, and would be wrong once the queue has lost what it had.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
 from realtime.errors import Unavailable as EngineAway
+from realtime.leases.contract import Leases
 from realtime.queue.contract import Queue
-from server.commands.announce import LANE, Announcer
+from server.commands.announce import Announcer
 from server.domain.errors import Unavailable
 from server.domain.events import MessageCreated, ReplyRequested
 from server.domain.reply import Reply
+from server.sagas.reply.ends import Ends
+from server.sagas.reply.steps import DEADLINE, overdue
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
-from server.storage.writes import Writes
 
 _log = structlog.get_logger(__name__)
 
-_EVERY_SECONDS = 5.0
+_EVERY_SECONDS = 2.0
+_LEASE = "sweeper"
+_LEASE_SECONDS = 10.0
 _GRACE = timedelta(seconds=5)
-_RETRY = timedelta(seconds=30)
-_AT_ONCE = 1000
+"""A reply younger than this may still be on its way to the queue."""
+_HANDS = timedelta(seconds=5)
+"""A worker takes up again what the queue has lost, within a part of its lease."""
+_SAVING = timedelta(seconds=60)
+"""So long after its deadline a worker may still be saving what it has."""
+_UNSERVED = timedelta(seconds=10)
+_BATCH = 500
 
 
 class Sweeper:
-    """Any number may run: who marks a reply first mends it."""
+    """Any number may run: one of them sweeps, for as long as it holds the lease."""
 
     def __init__(
         self,
         store: EventStore,
         reads: Reads,
-        writes: Writes,
         queue: Queue,
+        leases: Leases,
         announcer: Announcer,
+        ends: Ends,
+        process: str,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._reads = reads
-        self._writes = writes
         self._queue = queue
+        self._leases = leases
         self._announcer = announcer
+        self._ends = ends
+        self._process = process
         self._clock = clock
+        self._missing: dict[str, datetime] = {}
+        self._unserved: dict[str, datetime] = {}
+        self.counts = Counter[str]()
+        """What was mended."""
 
     async def run(self) -> None:
         """Sweep every few seconds until cancelled."""
         while True:
             try:
-                await self.sweep()
+                if await self._leases.hold(_LEASE, self._process, _LEASE_SECONDS):
+                    await self.sweep()
+                else:
+                    self._missing.clear()
+                    self._unserved.clear()
             except (Unavailable, EngineAway) as error:
                 _log.warning("cannot sweep now", error=str(error))
             await asyncio.sleep(_EVERY_SECONDS)
@@ -59,21 +85,51 @@ class Sweeper:
     async def sweep(self) -> int:
         """One round; returns how many replies were mended. Errors: `Unavailable` of the store or of the queue."""
         now = self._clock()
-        mended = 0
-        waiting = await self._reads.not_begun(now - _GRACE, _AT_ONCE)
-        if not waiting:
-            return 0
-        # Read after the store: a job that was finished in between is not taken for lost without need.
-        queued = {job["reply"] for job in await self._queue.payloads(LANE)}
-        for reply in waiting:
-            if reply.id not in queued and await self._writes.claim_sweep(reply.id, now, now - _RETRY):
-                await self._mend(reply)
-                mended += 1
-        return mended
+        before = self.counts.total()
+        missing: dict[str, datetime] = {}
+        unserved: dict[str, datetime] = {}
+        after: tuple[datetime, str] | None = None
+        while owed := await self._reads.owed(now - _GRACE, after, _BATCH):
+            after = (owed[-1].created_at, owed[-1].id)
+            by_lane: dict[str, list[Reply]] = {}
+            for reply in owed:
+                by_lane.setdefault(self._announcer.lane(reply.settings), []).append(reply)
+            for lane, replies in by_lane.items():
+                if not await self._queue.is_served(lane):
+                    unserved[lane] = self._unserved.get(lane, now)
+                lost = await self._queue.missing(lane, [reply.id for reply in replies])
+                missing |= {reply: self._missing.get(reply, now) for reply in lost}
+                abandoned = lane in unserved and unserved[lane] + _UNSERVED <= now
+                await self._mend_all(replies, missing, now, unserved=abandoned)
+            await self._leases.hold(_LEASE, self._process, _LEASE_SECONDS)
+        self._missing, self._unserved = missing, unserved
+        return self.counts.total() - before
 
-    async def _mend(self, reply: Reply) -> None:
+    async def _mend_all(
+        self, replies: Sequence[Reply], missing: dict[str, datetime], now: datetime, *, unserved: bool
+    ) -> None:
+        for reply in replies:
+            if overdue(reply, now, _SAVING):
+                detail = f"It took too long, and was given up while {reply.step}."
+                await self._end(reply, DEADLINE, detail)
+            elif unserved:
+                provider = self._announcer.lane(reply.settings)
+                await self._end(reply, "provider_unknown", f"No worker has the provider {provider!r}.")
+            elif reply.id in missing and (reply.attempt == 0 or missing[reply.id] + _HANDS <= now):
+                await self._queue_again(reply)
+
+    async def _end(self, reply: Reply, code: str, detail: str) -> None:
+        if await self._ends.fail(reply, code, detail):
+            self.counts[code] += 1
+        await self._announcer.forget(reply.id, reply.settings)
+
+    async def _queue_again(self, reply: Reply) -> None:
         """Announce the message and its reply again, from the stored facts; to clients that is idempotent."""
-        _log.warning("accepted, not in the queue: mending", reply=reply.id)
+        if reply.attempt:
+            _log.warning("running, in nobody's hands: mending", reply=reply.id)
+        else:
+            _log.warning("accepted, not in the queue: mending", reply=reply.id)
+        self.counts["queued_again"] += 1
         created: MessageCreated | None = None
         async for stored in self._store.replay(reply.conversation):
             match stored.event:

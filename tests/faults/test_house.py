@@ -84,7 +84,8 @@ async def test_a_worker_is_killed(tmp_path: Path, engines: EngineURLs, model: Ta
             async with house.worker():
                 await is_exact(device, ada, conversation, reply, spoken(200))
         [restarted] = [frame for frame in device.heard if frame["type"] == "reply.restarted"]
-        assert (restarted["attempt"], restarted["keep"]) == (2, 0)
+        assert restarted["attempt"] == 2
+        assert 0 < restarted["keep"] < len(spoken(200))
         assert (await ada.get(f"/v1/replies/{reply}"))["attempt"] == 2
     assert house.bugs == []
 

@@ -180,17 +180,17 @@ async def test_jobs_and_signals_survive_a_kill(tmp_path: Path) -> None:
     ):
         queue, signals = RedisQueue(commands), RedisSignals(commands, subscriptions)
         for number in range(2):
-            await queue.enqueue("lane", {"n": str(number)})
-        [job] = await queue.claim("a", ["lane"], 1, 1)
+            await queue.enqueue("lane", str(number), "ada", {"n": str(number)})
+        [job] = await queue.claim("a", "lane", 1, 1)
         listening = asyncio.ensure_future(anext(aiter(signals.listen("stop"))))
         await commands.waitaof(1, 0, 5000)  # what is acknowledged is not on disk yet
         await engine.kill()
         with pytest.raises(Unavailable):
-            await queue.enqueue("lane", {"n": "2"})
+            await queue.enqueue("lane", "2", "ada", {"n": "2"})
         await engine.start()
         assert await queue.depth("lane") == (1, 1)
-        await queue.finish(job)
-        [job] = await queue.claim("a", ["lane"], 1, 1)
+        await queue.finish("a", job)
+        [job] = await queue.claim("a", "lane", 1, 1)
         assert job.payload == {"n": "1"}
 
         async def heard() -> bool:
@@ -206,8 +206,8 @@ async def refuses(log: Log, queue: RedisQueue) -> None:
     calls = (
         log.append(TOPIC, [Record(b"{}")]),
         log.read("cnv_new", None),
-        queue.enqueue("lane", {"n": "0"}),
-        queue.claim("a", ["lane"], 1, 0),
+        queue.enqueue("lane", "0", "ada", {"n": "0"}),
+        queue.claim("a", "lane", 1, 0),
     )
     for call in calls:
         with pytest.raises(Unavailable):
@@ -228,4 +228,4 @@ async def test_an_engine_that_cannot_write_now_is_away(tmp_path: Path) -> None:
         [position] = await log.append(TOPIC, [Record(b"{}")])
         assert isinstance(position, Position)
         assert position.offset == 2
-        await queue.enqueue("lane", {"n": "0"})
+        await queue.enqueue("lane", "0", "ada", {"n": "0"})

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -201,6 +202,6 @@ async def test_a_token_in_the_handshake(house: House, ada: Http) -> None:
 async def test_no_hello(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is closed with 4408, here after less than ten seconds."""
     limits = replace(wiring.SOCKET_LIMITS, hello_seconds=HELLO_SECONDS)
-    monkeypatch.setattr(wiring, "SOCKET_LIMITS", limits)
+    monkeypatch.setattr(sys.modules["server.wiring.web"], "SOCKET_LIMITS", limits)
     async with serving(settings_of(house, tmp_path)) as base_url, silent(base_url) as socket:
         assert await closed(socket) == 4408

@@ -78,6 +78,9 @@ async def test_every_frame_is_as_documented(house: House, ada: Http) -> None:
         await device.ask("send", conversation=conversation, text="no answer", reply=False)
         await device.ask("send", conversation=conversation)
         await device.ask("ping")
+        await device.ask("typing", conversation=conversation, on=True)
+        while not {"presence", "typing"} <= {frame["type"] for frame in device.heard}:
+            await device.read()
         await ada.ask("PATCH", path, {"title": "Of everything", "settings": {"temperature": 1}})
         async with chat(house.there, ada.token, device.reader) as other:
             await other.ask("subscribe", conversation=conversation, after=device.reader.after)

@@ -42,10 +42,21 @@ async def all_stored(house: House) -> str:
 
 async def all_in_redis(redis: Any) -> bytes:
     """Every value of the house's queue and logs."""
+
+    async def sorted_set(key: bytes) -> Any:
+        return await redis.zrange(key, 0, -1)
+
+    reads = {
+        b"stream": redis.xrange,
+        b"hash": redis.hgetall,
+        b"string": redis.get,
+        b"zset": sorted_set,
+    }
     found: list[Any] = []
     async for key in redis.scan_iter(count=1000):
-        read = {b"stream": redis.xrange, b"hash": redis.hgetall, b"string": redis.get}[await redis.type(key)]
-        found.append((key, await read(key)))
+        kind = await redis.type(key)
+        if kind != b"none":  # gone since it was listed
+            found.append((key, await reads[kind](key)))
     return repr(found).encode()
 
 

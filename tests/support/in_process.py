@@ -10,6 +10,7 @@ import uvicorn
 
 from server import wiring
 from server.settings import Settings
+from server.web.lines import Lines
 from server.web.ready_frames import ReadyFrames
 from tests.support.house import House
 
@@ -31,7 +32,7 @@ async def serving(settings: Settings) -> AsyncGenerator[str]:
     """Serve on a port that the system chooses; gives the base URL."""
     async with wiring.web(settings) as web:
         server = uvicorn.Server(
-            uvicorn.Config(web.app, port=0, ws=ReadyFrames, lifespan="off", log_config=None)
+            uvicorn.Config(web.app, port=0, http=Lines, ws=ReadyFrames, lifespan="off", log_config=None)
         )
         # Not `serve`, which would take the signals of the tests for its own.
         task = asyncio.create_task(server._serve())

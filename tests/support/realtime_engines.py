@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from redis.asyncio import Redis
 
+from realtime.leases.contract import Leases
+from realtime.leases.redis import RedisLeases
 from realtime.log.contract import Feed, Log, Published, Retention
 from realtime.log.redis import RedisLog
 from realtime.log.redis_feed import RedisFeed
@@ -56,6 +58,14 @@ class Engine(LogEngine, Protocol):
         """Make signals."""
         ...
 
+    def leases(self) -> Leases:
+        """Make leases."""
+        ...
+
+    async def lifetimes(self, name: str) -> dict[str, int]:
+        """Every key of a topic, and its seconds to live; negative for one that lives for ever."""
+        ...
+
 
 class RedisEngine:
     """Redis or Valkey."""
@@ -80,6 +90,10 @@ class RedisEngine:
         """See `Engine`."""
         return RedisSignals(self.commands, self._subscriptions)
 
+    def leases(self) -> Leases:
+        """See `Engine`."""
+        return RedisLeases(self.commands)
+
     async def empty(self, name: str) -> None:
         """See `Engine`."""
         if keys := await self._keys(name):
@@ -90,7 +104,7 @@ class RedisEngine:
         await self.commands.client_kill_filter(_type="pubsub")
 
     async def lifetimes(self, name: str) -> dict[str, int]:
-        """Every key of a topic, and its seconds to live; negative for one that lives for ever."""
+        """See `Engine`."""
         return {key.decode(): await self.commands.ttl(key) for key in await self._keys(name)}
 
     async def _keys(self, name: str) -> list[bytes]:

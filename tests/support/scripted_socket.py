@@ -5,7 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from realtime.connection import SocketClosed
+import msgspec
+
+from realtime.contract import SocketClosed
 from realtime.log.contract import Reading
 from realtime.outbox import Merger
 from realtime.session import ClientFrame, CloseCode, Refused
@@ -18,9 +20,10 @@ def payload(frame: bytes) -> bytes:
 
 
 class ScriptedSocket:
-    """`realtime.connection.Socket`."""
+    """`realtime.contract.Socket`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, packed: bool = False) -> None:
+        self.packed = packed
         self.reading = asyncio.Event()
         """While it is clear, the client does not read: nothing can be written."""
         self.reading.set()
@@ -50,13 +53,16 @@ class ScriptedSocket:
         if not self.reading.is_set():
             return False
         self.frames.append(frame)
-        self.written.append(json.loads(payload(frame)))
+        self.written.append(self._decoded(payload(frame)))
         return True
 
-    async def send(self, text: str) -> None:
+    async def send(self, payload: bytes) -> None:
         """See the port."""
         await self.reading.wait()
-        self.written.append(json.loads(text))
+        self.written.append(self._decoded(payload))
+
+    def _decoded(self, payload: bytes) -> Any:
+        return msgspec.msgpack.decode(payload) if self.packed else json.loads(payload)
 
     async def receive(self) -> str | bytes:
         """See the port."""
@@ -93,7 +99,7 @@ class JoinText:
 
 
 class ScriptedApplication:
-    """`realtime.connection.Application`: everybody may come in who is not called `stranger`."""
+    """`realtime.contract.Application`: everybody may come in who is not called `stranger`."""
 
     def __init__(self) -> None:
         self.merger: Merger = JoinText()

@@ -41,6 +41,7 @@ _WORDS = (
 _SAY = re.compile(
     r"say (\d+) tokens(?: of (\d+) words)?(?: at (\d+)/s)?(?:, then (end early|break off|fall silent))?"
 )
+_GO_ON = re.compile(r"was cut off\..*«(.*)»$", re.DOTALL)
 _REFUSE = re.compile(r"refuse with (\d+)")
 _ENDS: dict[str, list[Step]] = {"end early": [], "break off": ["cut"], "fall silent": ["stall"]}
 _BY_DEFAULT = 12
@@ -77,7 +78,7 @@ class TalkingModel(ScriptedServer):
         if not request.body:
             models = [{"id": name, "object": "model"} for name in (MODEL, OTHER_MODEL)]
             return Answer([json.dumps({"object": "list", "data": models}).encode()], headers=_JSON)
-        asked = _question(request)
+        asked, kept, again = _conversation(request)
         wire = OpenAIWire()
         if refusal := _REFUSE.search(asked):
             # As careless as a server can be: it quotes the key that it was given.
@@ -87,8 +88,8 @@ class TalkingModel(ScriptedServer):
         tokens, words = (int(said[1]), int(said[2] or 1)) if said else (_BY_DEFAULT, 1)
         pace, end = (said[3], said[4]) if said else (None, None)
         steps: list[Step] = [wire.opening()]
-        for number in range(tokens):
-            steps.append(wire.text(_token(number, words)))
+        for text in _pieces(tokens, words, kept, again):
+            steps.append(wire.text(text))
             if pace:
                 steps.append(1 / int(pace))
         return Answer([*steps, *(_ENDS[end] if end else [wire.closing(tokens)])])
@@ -98,7 +99,29 @@ _JSON = {"content-type": "application/json"}
 
 
 def _question(request: Request) -> str:
-    return json.loads(request.body)["messages"][-1]["content"] if request.body else ""
+    return _conversation(request)[0] if request.body else ""
+
+
+def _conversation(request: Request) -> tuple[str, str, str]:
+    """What is asked; what stands there already of the answer; and how much of that is to be said again."""
+    said = [(message["role"], message["content"]) for message in json.loads(request.body)["messages"]]
+    if said[-1][0] == "assistant":  # a prefill
+        return said[-2][1], said[-1][1], ""
+    begun = _GO_ON.search(said[-1][1])
+    if begun and said[-2][0] == "assistant":
+        return said[-3][1], said[-2][1], begun[1]
+    return said[-1][1], "", ""
+
+
+def _pieces(tokens: int, words: int, kept: str, again: str) -> list[str]:
+    """What is still to be said, token by token; first what is to be said again."""
+    pieces, length = ([again] if again else []), 0
+    for number in range(tokens):
+        token = _token(number, words)
+        length += len(token)
+        if length > len(kept):
+            pieces.append(token[-min(length - len(kept), len(token)) :])
+    return pieces
 
 
 @contextmanager

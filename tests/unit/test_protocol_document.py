@@ -38,6 +38,8 @@ def _codes(node: ast.AST) -> Iterator[str]:
             yield from _literal(*(keyword.value for keyword in keywords if keyword.arg == "code"))
         case ast.Call(func=ast.Attribute(attr="__init__"), args=[code, *_]):
             yield from _literal(code)
+        case ast.AnnAssign(annotation=ast.Name("Code"), value=ast.Constant() as value):
+            yield from _literal(value)
         case ast.Assign(targets=[ast.Name("code")], value=value):
             yield from _literal(value)
         case ast.arguments(kwonlyargs=names, kw_defaults=defaults):

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,10 +120,14 @@ def test_an_event_larger_than_the_bound_lapses_its_own_topic() -> None:
     assert drained(outbox) == [("u", 1, 1, b"a:x")]
 
 
-def test_merging_is_not_the_callers_business() -> None:
-    """A merged frame that is put would hide what it is made of."""
-    with pytest.raises(TypeError):
-        Outbox(Letters()).put(Merged("t", 1, 2, b"a:x"))
+def test_what_was_merged_before_merges_on() -> None:
+    """A frame that stands for several entries already joins its neighbours like any other."""
+    outbox = Outbox(Letters())
+    put(outbox, "t", "a:w")
+    outbox.put(Merged("t", 2, 3, b"a:xy"))
+    put(outbox, "t", "a:z", first=4)
+    outbox.put(Merged("t", 6, 7, b"a:no"))
+    assert drained(outbox) == [("t", 1, 4, b"a:wxyz"), ("t", 6, 7, b"a:no")]
 
 
 @dataclass

@@ -350,3 +350,42 @@ def test_records_say_what_the_draft_should_be() -> None:
     ]
     writer.settle(records, [Position("e", offset) for offset in range(1, 6)])
     assert not writer.waits
+
+
+async def test_what_is_kept_stays_and_the_rest_follows() -> None:
+    """A writer that is held says nothing; once it is open, the kept text stands, and what was written follows it."""
+    log = ScriptedLog()
+    reader = Reader(await log.read(TOPIC, None))
+    async with publishing(log) as publisher:
+        first = publisher.writer(TOPIC, DRAFT, 1)
+        first.open(said(type="started"), b"{}")
+        first.write("Once upon a time", delta)
+        await first.flush()
+        second = publisher.writer(TOPIC, DRAFT, 2, "Once upon", held=True)
+        second.event(said(type="progress"))
+        second.write(" a mattress", delta)
+        flushing = asyncio.create_task(second.flush())
+        first.write(", there", delta)
+        await first.flush()
+        assert not flushing.done()
+        second.open(said(type="restarted"), b"{}", said(type="started"))
+        await flushing
+        assert second.length == len("Once upon a mattress")
+    reader.apply((await log.read(TOPIC, reader.place)).entries)
+    reading = await log.read(TOPIC, None)
+    assert reading.drafts[0].text == reader.text == "Once upon a mattress"
+    assert reader.types[-4:] == ["restarted", "started", "progress", "delta"]
+
+
+async def test_what_is_kept_is_told_again_when_the_engine_lost_it() -> None:
+    """The whole text, the kept part of it among them, once."""
+    log = ScriptedLog()
+    async with publishing(log) as publisher:
+        writer = publisher.writer(TOPIC, DRAFT, 2, "Once upon")
+        writer.open(said(type="restarted"), b"{}")
+        writer.write(" a time", delta)
+        await writer.flush()
+        log.empty(TOPIC)
+        writer.write(", there", delta)
+        await writer.flush()
+    assert (await log.read(TOPIC, None)).drafts[0].text == "Once upon a time, there"

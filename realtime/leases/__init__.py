@@ -1,0 +1,1 @@
+"""Who does what only one process should do at a time."""

@@ -1,0 +1,126 @@
+"""Live entries from a cluster: sharded pub/sub, a connection to each server that has some of the topics.
+
+Topics move when slots do, and when a replica is promoted. Who has them is asked again as soon as a server is lost or
+refuses a topic, and now and then.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from realtime.errors import Unavailable
+from realtime.log.contract import Notice, Published
+from realtime.log.redis import channel
+from realtime.log.redis_feed import RedisFeed
+
+_log = structlog.get_logger(__name__)
+
+_LOOK_SECONDS = 15.0
+_PAUSE_SECONDS = 0.3
+_MOST_WAITING = 10_000
+_HOW = ("username", "password", "ssl", "socket_connect_timeout")
+
+Heard = Published | Notice | None
+
+
+class ClusterFeed:
+    """`realtime.log.contract.Feed` on a cluster."""
+
+    def __init__(self, cluster: RedisCluster) -> None:
+        self._cluster: Any = cluster
+        self._shards: dict[str, tuple[RedisFeed, Redis, asyncio.Task[None]]] = {}
+        self._followed: dict[str, str] = {}
+        """Topic to the name of the server that has it."""
+        self._heard: asyncio.Queue[Heard] = asyncio.Queue(_MOST_WAITING)
+        self._moved = asyncio.Event()
+
+    async def follow(self, topic: str) -> None:
+        """See the port."""
+        await self._shard(topic).follow(topic)
+
+    async def unfollow(self, topic: str) -> None:
+        """See the port."""
+        name = self._followed.pop(topic, None)
+        if name is not None and name in self._shards:
+            await self._shards[name][0].unfollow(topic)
+
+    async def events(self) -> AsyncIterator[Heard]:
+        """See the port. One reader at a time."""
+        looking = asyncio.create_task(self._look_again())
+        try:
+            # Those who follow something from now on have what they follow confirmed by its own server.
+            yield None
+            while True:
+                yield await self._heard.get()
+        finally:
+            looking.cancel()
+            for name in list(self._shards):
+                await self._drop(name)
+            await asyncio.gather(looking, return_exceptions=True)
+
+    def _shard(self, topic: str) -> RedisFeed:
+        try:
+            node = self._cluster.get_node_from_key(channel(topic))
+        except RedisError as error:
+            raise Unavailable(f"redis: {type(error).__name__}") from error
+        self._followed[topic] = node.name
+        if node.name not in self._shards:
+            given = self._cluster.connection_kwargs
+            how = {name: given[name] for name in _HOW if given.get(name) is not None}
+            how |= {"socket_timeout": None, "retry": Retry(NoBackoff(), 0)}
+            client = Redis(host=node.host, port=node.port, **how)
+            feed = RedisFeed(client, sharded=True, lost=self._moved.set)
+            self._shards[node.name] = (feed, client, asyncio.create_task(self._pump(feed)))
+        return self._shards[node.name][0]
+
+    async def _pump(self, feed: RedisFeed) -> None:
+        async for heard in feed.events():
+            await self._heard.put(heard)
+
+    async def _look_again(self) -> None:
+        """Find out who has which topic now, and follow what has moved where it is."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._moved.wait()
+            self._moved.clear()
+            try:
+                await self._cluster.nodes_manager.initialize()
+                await self._follow_what_moved()
+            except (RedisError, OSError, TimeoutError, Unavailable) as error:
+                _log.warning("the cluster does not say who has what", error=type(error).__name__)
+                self._moved.set()
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _follow_what_moved(self) -> None:
+        moved = [topic for topic, name in self._followed.items() if self._owner(topic) != name]
+        if not moved:
+            return
+        _log.info("topics moved", topics=len(moved))
+        for topic in moved:
+            before = self._followed.get(topic)
+            if before is None:  # nobody follows it any more
+                continue
+            if before in self._shards:
+                await self._shards[before][0].unfollow(topic)
+            await self._shard(topic).follow(topic)
+        for name in set(self._shards) - set(self._followed.values()):
+            await self._drop(name)
+        await self._heard.put(None)
+
+    def _owner(self, topic: str) -> str:
+        return cast("str", self._cluster.get_node_from_key(channel(topic)).name)
+
+    async def _drop(self, name: str) -> None:
+        _, client, pumping = self._shards.pop(name)
+        pumping.cancel()
+        await asyncio.gather(pumping, return_exceptions=True)
+        await client.aclose()

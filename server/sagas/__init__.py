@@ -1,0 +1,1 @@
+"""Work in several steps that somebody else can go on with."""

@@ -1,0 +1,128 @@
+"""The ends of a reply that no worker makes: given up, too late, without a provider, or stopped before it began.
+
+The compensation of the saga, the same wherever it failed: what text there is stays, the account gets what was used, the
+reply's place in the queue becomes free, and the clients are told.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from providers.contract import estimate_tokens
+from realtime.errors import Unavailable as EngineAway
+from realtime.log.contract import Log
+from server.commands.announce import Announcer, ending
+from server.domain.errors import StaleAttempt
+from server.domain.events import (
+    Event,
+    ReplyCancelled,
+    ReplyCompleted,
+    ReplyEnded,
+    ReplyFailed,
+    ReplyGenerated,
+)
+from server.domain.events import UsageRecorded as Recorded
+from server.domain.reply import Reply, Timing, Usage
+from server.storage.event_store import EventStore
+
+_log = structlog.get_logger(__name__)
+
+
+class Ends:
+    """Ends replies under their fence: whoever comes second, finds it ended."""
+
+    def __init__(
+        self, store: EventStore, log: Log, announcer: Announcer, clock: Callable[[], datetime], actor: str
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._announcer = announcer
+        self._clock = clock
+        self._actor = actor
+
+    async def fail(self, reply: Reply, code: str, detail: str) -> bool:
+        """Mark it as failed; False when it has ended meanwhile, or is in newer hands. Errors: `Unavailable`."""
+        common = await self._common(reply)
+        return await self._end(reply, ReplyFailed(**common, code=code, detail=detail, step=reply.step))
+
+    async def cancel(self, reply: Reply) -> bool:
+        """Mark it as cancelled; likewise."""
+        return await self._end(reply, ReplyCancelled(**await self._common(reply)))
+
+    async def _end(self, reply: Reply, ended: ReplyEnded) -> bool:
+        try:
+            await self._store.append(closing(reply, ended), actor=self._actor)
+        except StaleAttempt:
+            return False
+        _log.warning("ended in place of a worker", reply=reply.id, type=ended.type)
+        await self._announcer.publish(reply.conversation, [ending(ended)])
+        return True
+
+    async def _common(self, reply: Reply) -> dict[str, Any]:
+        text = await self.draft(reply)
+        now = self._clock()
+        waited = _milliseconds(reply.created_at, reply.started_at or now)
+        used = Usage(input=0, output=estimate_tokens(text), exact=False) if reply.attempt else None
+        return {
+            "conversation": reply.conversation,
+            "at": now,
+            "reply": reply.id,
+            "attempt": reply.attempt,
+            "text": text,
+            "length": len(text),
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "usage": used,
+            "timing": Timing(
+                queued_ms=waited, first_token_ms=None, total_ms=_milliseconds(reply.created_at, now)
+            ),
+        }
+
+    async def draft(self, reply: Reply) -> str:
+        """The text that the clients have; nothing where the log is away, or lost it."""
+        if not reply.attempt:
+            return ""
+        try:
+            reading = await self._log.read(reply.conversation, None)
+        except EngineAway as error:
+            _log.warning("the log is away: its text cannot be kept", reply=reply.id, error=str(error))
+            return ""
+        return next((draft.text for draft in reading.drafts if draft.name == reply.id), "")
+
+
+def closing(
+    reply: Reply, ended: ReplyEnded, provider: str | None = None, model: str | None = None
+) -> Sequence[Event]:
+    """All that is stored in the one commit that ends a reply: *generated*, the end, and what goes on the account."""
+    events: list[Event] = []
+    if isinstance(ended, ReplyCompleted):
+        generated = ReplyGenerated(
+            conversation=ended.conversation,
+            at=ended.at,
+            reply=ended.reply,
+            attempt=ended.attempt,
+            length=ended.length,
+            sha256=ended.sha256,
+            finish=ended.finish,
+        )
+        events.append(generated)
+    events.append(ended)
+    if ended.usage is not None:
+        recorded = Recorded(
+            conversation=ended.conversation,
+            at=ended.at,
+            reply=ended.reply,
+            user=reply.user,
+            provider=provider or reply.provider or "",
+            model=model or reply.model or "",
+            usage=ended.usage,
+            cost=ended.cost,
+        )
+        events.append(recorded)
+    return events
+
+
+def _milliseconds(start: datetime, end: datetime) -> int:
+    return max(0, round((end - start).total_seconds() * 1000))
