@@ -2,16 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import typer
 from pydantic import ValidationError
 
+from realtime.errors import Unavailable as EngineAway
+from realtime.queue.contract import State
 from server import wiring
+from server.cli.audit import audit as audit_everything
 from server.cli.chat import ChatFailed, Terminal
 from server.cli.doctor import examine
+from server.cli.jobs import Jobs, NoSuchJob
+from server.cli.jobs import jobs as open_jobs
 from server.cli.processes import run, serve_web, serve_worker
 from server.cli.replay import rebuild
 from server.cli.up import up as up_everything
@@ -23,6 +28,16 @@ from server.storage.event_store import EventStore
 from server.telemetry import configure_logging
 from server.web.auth import Tokens, User
 from server.wiring.reading import PROJECTIONS
+
+_OF_THE_OPERATOR = (
+    wiring.NotConfigured,
+    NotAReplicaSet,
+    EmbeddedError,
+    ChatError,
+    ChatFailed,
+    EngineAway,
+    NoSuchJob,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -90,6 +105,65 @@ def replay(projection: Annotated[str, typer.Argument(help=" or ".join(PROJECTION
     _guarded(rebuild(_settings("replay"), projection, lambda line: typer.echo(line)))
 
 
+@app.command()
+def audit(
+    young: Annotated[
+        float, typer.Option(help="Seconds that a reply may take without being a finding.", min=0)
+    ] = 900,
+) -> None:
+    """Prove over all that is stored that every promise was kept; exit code 1 where one was not."""
+
+    async def check() -> None:
+        if code := await audit_everything(settings, young):
+            raise typer.Exit(code)
+
+    settings = _settings("audit")
+    _guarded(check())
+
+
+jobs_app = typer.Typer(no_args_is_help=True, help="Look into the queue, and see to single jobs.")
+app.add_typer(jobs_app, name="jobs")
+
+
+@jobs_app.command("list")
+def list_jobs(
+    lane: Annotated[str | None, typer.Option(help="Of one provider only.")] = None,
+    state: Annotated[str | None, typer.Option(help="waiting, working, later or dead.")] = None,
+) -> None:
+    """List what waits, is worked on, is to be tried again, or was given up."""
+    if state not in (None, *get_args(State)):
+        typer.secho(f"A state is one of {', '.join(get_args(State))}.", fg="red", err=True)
+        raise typer.Exit(2)
+    _with_jobs(lambda jobs: jobs.list(lane, cast("State | None", state)))
+
+
+@jobs_app.command("show")
+def show_job(job: str) -> None:
+    """Show one job, and what became of its reply."""
+    _with_jobs(lambda jobs: jobs.show(job))
+
+
+@jobs_app.command("retry")
+def retry_job(job: str) -> None:
+    """Give a job that is dead, or to be tried later, its turn now."""
+    _with_jobs(lambda jobs: jobs.retry(job))
+
+
+@jobs_app.command("drop")
+def drop_job(job: str) -> None:
+    """Forget a job; its reply is cancelled, where it has not ended."""
+    _with_jobs(lambda jobs: jobs.drop(job))
+
+
+def _with_jobs(work: Callable[[Jobs], Awaitable[None]]) -> None:
+    async def do() -> None:
+        async with open_jobs(settings) as jobs:
+            await work(jobs)
+
+    settings = _settings("jobs")
+    _guarded(do())
+
+
 async def _print_events(settings: Settings, conversation: str) -> None:
     if settings.mongodb_url is None:
         raise wiring.NotConfigured("Set CHAT_MONGODB_URL (`doctor` prints that of a running `up`).")
@@ -119,7 +193,7 @@ def _guarded(work: Coroutine[Any, Any, None]) -> None:
     """Run a process; what an operator can mend is said in a sentence, without a traceback."""
     try:
         run(work)
-    except (wiring.NotConfigured, NotAReplicaSet, EmbeddedError, ChatError, ChatFailed) as error:
+    except _OF_THE_OPERATOR as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from None
     except OSError as error:
