@@ -18,7 +18,7 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 
 from realtime.errors import Unavailable
 
@@ -49,7 +49,7 @@ async def translated_errors() -> AsyncGenerator[None]:
         if code in _AWAY:
             raise Unavailable(f"redis: {code} {error}") from error
         raise
-    except (RedisError, OSError, TimeoutError) as error:
+    except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
         raise Unavailable(f"redis: {type(error).__name__}") from error
 
 
@@ -63,6 +63,9 @@ class Script:
 
 Call = tuple[Sequence[str], Sequence[str | int | bytes]]
 """The keys of a script's call, all of one slot, and its arguments."""
+
+
+Command = Sequence[str | int | bytes]
 
 
 async def run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any]:
@@ -85,15 +88,32 @@ async def run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any
     return replies
 
 
-async def each(client: Client, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
+async def each(client: Client, commands: Sequence[Command]) -> list[Any]:
     """Run commands of one key each, likewise. An error stands in the place of its answer."""
     if isinstance(client, RedisCluster):
-        running = (cast("Awaitable[Any]", client.execute_command(*command)) for command in commands)
-        return list(await asyncio.gather(*running, return_exceptions=True))
+        return await _side_by_side(client, commands)
     async with client.pipeline(transaction=False) as pipe:
         for command in commands:
             cast("Any", pipe).execute_command(*command)
         return await pipe.execute(raise_on_error=False)
+
+
+async def _side_by_side(cluster: RedisCluster, commands: Sequence[Command]) -> list[Any]:
+    """Those of one key one after the other."""
+    answers: list[Any] = [None] * len(commands)
+    chains: dict[object, list[int]] = {}
+    for n, command in enumerate(commands):
+        chains.setdefault(command[3] if command[0] == "EVALSHA" else command[1], []).append(n)
+
+    async def work_off(chain: list[int]) -> None:
+        for n in chain:
+            try:
+                answers[n] = await cast("Awaitable[Any]", cluster.execute_command(*commands[n]))
+            except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
+                answers[n] = error
+
+    await asyncio.gather(*map(work_off, chains.values()))
+    return answers
 
 
 async def _run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any]:
@@ -148,8 +168,12 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
         nodes = [ClusterNode(host, port) for host, port in hosts]
         # A command that finds its server gone asks the others who has its slots now, and is sent again.
         how: Any = {**limits, **login, **tls}
-        async with RedisCluster(startup_nodes=nodes, **how) as client:
+        # It connects with its first command: a cluster that is away at the beginning is an engine that is away.
+        client = RedisCluster(startup_nodes=nodes, **how)
+        try:
             yield client
+        finally:
+            await client.aclose()
         return
     service, _, number = (parts["path"] or "mymaster").partition("/")
     sentinel: Any = Sentinel(

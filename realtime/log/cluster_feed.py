@@ -14,12 +14,13 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from realtime.errors import Unavailable
 from realtime.log.contract import Notice, Published
 from realtime.log.redis import channel
 from realtime.log.redis_feed import RedisFeed
+from realtime.redis import translated_errors
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +45,10 @@ class ClusterFeed:
 
     async def follow(self, topic: str) -> None:
         """See the port."""
-        await self._shard(topic).follow(topic)
+        async with translated_errors():
+            await self._cluster.initialize()  # which it does once
+            shard = self._shard(topic)
+        await shard.follow(topic)
 
     async def unfollow(self, topic: str) -> None:
         """See the port."""
@@ -67,10 +71,7 @@ class ClusterFeed:
             await asyncio.gather(looking, return_exceptions=True)
 
     def _shard(self, topic: str) -> RedisFeed:
-        try:
-            node = self._cluster.get_node_from_key(channel(topic))
-        except RedisError as error:
-            raise Unavailable(f"redis: {type(error).__name__}") from error
+        node = self._cluster.get_node_from_key(channel(topic))
         self._followed[topic] = node.name
         if node.name not in self._shards:
             given = self._cluster.connection_kwargs
@@ -82,8 +83,12 @@ class ClusterFeed:
         return self._shards[node.name][0]
 
     async def _pump(self, feed: RedisFeed) -> None:
+        begun = False
         async for heard in feed.events():
-            await self._heard.put(heard)
+            # That a server is connected for the first time is no news: who follows a topic there waits for it.
+            if heard is not None or begun:
+                await self._heard.put(heard)
+            begun = True
 
     async def _look_again(self) -> None:
         """Find out who has which topic now, and follow what has moved where it is."""
@@ -95,7 +100,7 @@ class ClusterFeed:
             try:
                 await self._cluster.nodes_manager.initialize()
                 await self._follow_what_moved()
-            except (RedisError, OSError, TimeoutError, Unavailable) as error:
+            except (RedisError, RedisClusterException, OSError, TimeoutError, Unavailable) as error:
                 _log.warning("the cluster does not say who has what", error=type(error).__name__)
                 self._moved.set()
             await asyncio.sleep(_PAUSE_SECONDS)

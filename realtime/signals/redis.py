@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from realtime.redis import Client, each, translated_errors
 
@@ -34,11 +34,12 @@ class RedisSignals:
         while True:
             pubsub = self._subscriptions.pubsub()
             try:
+                await self._subscriptions.initialize()  # of a cluster, who its servers are
                 await pubsub.subscribe(f"signal:{name}")
                 async for message in pubsub.listen():
                     if message["type"] == "message":
                         yield cast("bytes", message["data"]).decode()
-            except (RedisError, OSError) as error:
+            except (RedisError, RedisClusterException, OSError) as error:
                 _log.warning("signals lost", error=type(error).__name__, retry_in=_RETRY_SECONDS)
                 await asyncio.sleep(_RETRY_SECONDS)
             finally:

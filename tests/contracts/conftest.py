@@ -1,31 +1,54 @@
 """What the suites of the realtime ports share."""
 
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 from uuid_utils import uuid7
 
-from tests.support.realtime_engines import ENGINES, LOG_ENGINES, Engine, LogEngine, nowhere
+from tests.support.realtime_engines import (
+    ENGINES,
+    LOG_ENGINES,
+    Engine,
+    LogEngine,
+    nowhere,
+    redis_engine,
+)
 
 
 @pytest.fixture(params=sorted(ENGINES))
-async def engine(request: pytest.FixtureRequest, redis_url: str) -> AsyncGenerator[Engine]:
+def engine_url(request: pytest.FixtureRequest) -> str:
+    """Give the address of each engine in turn."""
+    return request.getfixturevalue(ENGINES[request.param])
+
+
+@pytest.fixture
+async def engine(engine_url: str) -> AsyncGenerator[Engine]:
     """Give each engine in turn."""
-    async with ENGINES[request.param](redis_url) as engine:
+    async with redis_engine(engine_url) as engine:
         yield engine
 
 
 @pytest.fixture(params=sorted(LOG_ENGINES))
-async def log_engine(request: pytest.FixtureRequest, redis_url: str) -> AsyncGenerator[LogEngine]:
+def log_engine_opened(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[LogEngine]:
+    """Give each engine of the log in turn, not yet connected to."""
+    connect, address = LOG_ENGINES[request.param]
+    return connect(request.getfixturevalue(address))
+
+
+@pytest.fixture
+async def log_engine(
+    log_engine_opened: AbstractAsyncContextManager[LogEngine],
+) -> AsyncGenerator[LogEngine]:
     """Give each engine of the log in turn."""
-    async with LOG_ENGINES[request.param](redis_url) as engine:
+    async with log_engine_opened as engine:
         yield engine
 
 
 @pytest.fixture(params=sorted(ENGINES))
 async def absent(request: pytest.FixtureRequest) -> AsyncGenerator[Engine]:
     """Give each engine in turn, at an address where nothing answers."""
-    async with ENGINES[request.param](nowhere()) as engine:
+    async with redis_engine(nowhere(request.param)) as engine:
         yield engine
 
 

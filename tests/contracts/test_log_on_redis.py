@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 
 from realtime.log.contract import Close, Grow, Open, Position, Record, Retention
+from tests.support.private_valkey import private_valkey
 from tests.support.realtime_engines import RedisEngine, redis_engine
+from tests.support.waiting import wait_until
 
 A = Record(b'{"text":"a"}')
 
@@ -42,6 +45,46 @@ async def test_nothing_lives_for_ever(engine: RedisEngine, name: str) -> None:
     assert all(0 < seconds <= 100 for keys in found for seconds in keys.values())
     await engine.log(Retention(idle_seconds=500)).append(name, [A])
     assert sum(seconds > 100 for seconds in (await engine.lifetimes(name)).values()) == 3
+
+
+async def test_what_is_too_old_is_trimmed(engine: RedisEngine, name: str) -> None:
+    """In a log that stays busy, entries go with their age: who was away for longer gets a snapshot."""
+    log = engine.log(Retention(max_age_seconds=1))
+    [first] = await log.append(name, [A])
+    assert isinstance(first, Position)
+
+    async def is_gone() -> bool:
+        await log.append(name, [A])
+        return not (await log.read(name, Position(first.epoch, 0))).recovered
+
+    assert not await is_gone()
+    await wait_until(is_gone, within=10)
+    [top] = await log.offsets([name])
+    assert top
+    assert top.epoch == first.epoch
+    assert (await log.read(name, Position(top.epoch, top.offset - 1))).recovered
+    marks = (await engine.commands.hget(f"log:{{{name}}}:meta", "m")).split()
+    assert len(marks) <= 9
+
+
+async def test_another_replication_begins_a_new_epoch(tmp_path: Path, name: str) -> None:
+    """A server that was started again, or promoted, may have lost its last writes: nobody goes on as if it had not."""
+    async with private_valkey(tmp_path) as server, redis_engine(server.url) as engine:
+        log = engine.log()
+        await log.append(name, [A, Record(b"{}", Open("d", 1, b"", "text"))])
+        [before] = await log.offsets([name])
+        assert before
+        await server.kill()
+        await server.start()
+        reading = await log.read(name, before)
+        assert (reading.recovered, reading.position.offset, reading.drafts) == (False, 0, [])
+        assert reading.position.epoch != before.epoch
+        assert await log.append(name, [Record(b"{}", Grow("d", 1, 4, "x"))]) != [3]
+        await engine.commands.replicaof("127.0.0.1", "1")
+        await engine.commands.replicaof("NO", "ONE")
+        [after] = await log.append(name, [A])
+        assert isinstance(after, Position)
+        assert (after.epoch != reading.position.epoch, after.offset) == (True, 1)
 
 
 async def test_a_crowd_that_comes_at_once_is_served(engine: RedisEngine, name: str) -> None:

@@ -3,12 +3,14 @@
 Tests share them: each takes a database, or a key prefix, of its own.
 """
 
+import asyncio
 from collections.abc import Generator
 
 import pytest
 
 from server.embedded.engines import EngineURLs
 from tests.support.engine_run import engine_run
+from tests.support.valkey_fleet import cluster, watched
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +32,28 @@ def redis_url(engines: EngineURLs) -> str:
     """Give the address of the session's Valkey."""
     assert engines.redis
     return engines.redis
+
+
+@pytest.fixture(scope="session")
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """Give the address of a real cluster, started for the first test that asks."""
+    with asyncio.Runner() as runner:
+        running = cluster(tmp_path_factory.mktemp("cluster"))
+        try:
+            yield runner.run(running.__aenter__()).url
+        finally:
+            runner.run(running.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def sentinel_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """Give the address of a primary by way of its sentinel, started for the first test that asks."""
+    with asyncio.Runner() as runner:
+        running = watched(tmp_path_factory.mktemp("watched"))
+        try:
+            yield runner.run(running.__aenter__()).url
+        finally:
+            runner.run(running.__aexit__(None, None, None))
 
 
 @pytest.fixture(scope="session")

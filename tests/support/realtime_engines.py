@@ -1,6 +1,6 @@
 """The engines behind the ports of `realtime`, for the contract suites: what a suite needs beside the port itself.
 
-Another engine joins by a class like `RedisEngine` and a line in `ENGINES`, or in `LOG_ENGINES`.
+Another engine joins by a class like `RedisEngine` and a line in `LOG_ENGINES`.
 """
 
 import asyncio
@@ -10,19 +10,23 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
 
+from realtime.attendance.contract import Attendance
+from realtime.attendance.redis import RedisAttendance
 from realtime.leases.contract import Leases
 from realtime.leases.redis import RedisLeases
-from realtime.log.contract import Feed, Log, Published, Retention
+from realtime.log.cluster_feed import ClusterFeed
+from realtime.log.contract import Feed, Log, Notice, Published, Retention
 from realtime.log.redis import RedisLog
 from realtime.log.redis_feed import RedisFeed
 from realtime.queue.contract import Queue
 from realtime.queue.redis import RedisQueue
-from realtime.redis import command_client, subscription_client
+from realtime.redis import Client, command_client, subscription_client
 from realtime.signals.contract import Signals
 from realtime.signals.redis import RedisSignals
 from server.embedded.port import LOOPBACK, free_port
+from tests.support.scripted_attendance import ScriptedAttendance
 from tests.support.scripted_log import ScriptedFeed, ScriptedLog
 from tests.support.waiting import wait_until
 
@@ -36,6 +40,10 @@ class LogEngine(Protocol):
 
     def feed(self) -> Feed:
         """Make a feed of the same engine."""
+        ...
+
+    def attendance(self) -> Attendance:
+        """Make attendance, whose notices come out of the feeds."""
         ...
 
     async def empty(self, name: str) -> None:
@@ -68,9 +76,9 @@ class Engine(LogEngine, Protocol):
 
 
 class RedisEngine:
-    """Redis or Valkey."""
+    """Redis or Valkey: one server, or several."""
 
-    def __init__(self, commands: Redis, subscriptions: Redis) -> None:
+    def __init__(self, commands: Client, subscriptions: Client) -> None:
         self.commands: Any = commands
         self._subscriptions = subscriptions
 
@@ -80,7 +88,13 @@ class RedisEngine:
 
     def feed(self) -> Feed:
         """See `Engine`."""
+        if isinstance(self._subscriptions, RedisCluster):
+            return ClusterFeed(self._subscriptions)
         return RedisFeed(self._subscriptions)
+
+    def attendance(self) -> Attendance:
+        """See `LogEngine`."""
+        return RedisAttendance(self.commands)
 
     def queue(self, lease_seconds: float = 5.0, max_depth: int = 10_000) -> Queue:
         """See `Engine`."""
@@ -96,12 +110,13 @@ class RedisEngine:
 
     async def empty(self, name: str) -> None:
         """See `Engine`."""
-        if keys := await self._keys(name):
-            await self.commands.delete(*keys)
+        for key in await self._keys(name):
+            await self.commands.delete(key)
 
     async def cut_feeds(self) -> None:
         """See `Engine`."""
-        await self.commands.client_kill_filter(_type="pubsub")
+        everywhere = {"target_nodes": "primaries"} if isinstance(self.commands, RedisCluster) else {}
+        await self.commands.execute_command("CLIENT KILL", "TYPE", "pubsub", **everywhere)
 
     async def lifetimes(self, name: str) -> dict[str, int]:
         """See `Engine`."""
@@ -135,6 +150,12 @@ class ScriptedEngine:
         """See `LogEngine`."""
         return ScriptedFeed(self._log)
 
+    def attendance(self) -> Attendance:
+        """See `LogEngine`."""
+        attendance = ScriptedAttendance()
+        attendance.listeners.append(self._log.tell)
+        return attendance
+
     async def empty(self, name: str) -> None:
         """See `LogEngine`."""
         self._log.empty(name)
@@ -151,31 +172,42 @@ async def scripted_engine(url: str) -> AsyncGenerator[LogEngine]:
     yield ScriptedEngine()
 
 
-ENGINES: dict[str, Callable[[str], AbstractAsyncContextManager[Engine]]] = {"redis": redis_engine}
-"""By name; each takes a URL."""
+ENGINES = {"redis": "redis_url", "cluster": "cluster_url", "sentinel": "sentinel_url"}
+"""By name, the fixture that knows its address. All of them speak to `redis_engine`."""
 
-LOG_ENGINES: dict[str, Callable[[str], AbstractAsyncContextManager[LogEngine]]] = {
-    "redis": redis_engine,
-    "scripted": scripted_engine,
+LOG_ENGINES: dict[str, tuple[Callable[[str], AbstractAsyncContextManager[LogEngine]], str]] = {
+    **{name: (redis_engine, address) for name, address in ENGINES.items()},
+    "scripted": (scripted_engine, "redis_url"),
 }
-"""Likewise."""
+"""By name, how to connect, and the fixture that knows where to."""
+
+NOWHERE = {
+    "redis": "redis://{address}/0",
+    "cluster": "redis+cluster://{address}",
+    "sentinel": "redis+sentinel://{address}/mymaster",
+}
 
 
-def nowhere() -> str:
+def nowhere(kind: str = "redis") -> str:
     """A URL that nothing answers at."""
-    return f"redis://{LOOPBACK}:{free_port()}/0"
+    return NOWHERE[kind].format(address=f"{LOOPBACK}:{free_port()}")
 
 
 @dataclass
 class Heard:
     """What came out of a feed; None is kept as None."""
 
-    items: list[Published | None] = field(default_factory=list)
+    items: list[Published | Notice | None] = field(default_factory=list)
 
     @property
     def entries(self) -> list[tuple[int, bytes]]:
         """Offsets and bodies."""
-        return [(item.position.offset, item.body) for item in self.items if item]
+        return [(item.position.offset, item.body) for item in self.items if isinstance(item, Published)]
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What is of no log."""
+        return [item for item in self.items if isinstance(item, Notice)]
 
     async def until(self, count: int) -> None:
         """Wait for so many entries."""

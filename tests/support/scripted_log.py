@@ -12,6 +12,7 @@ from realtime.log.contract import (
     Draft,
     Entry,
     Grow,
+    Notice,
     Open,
     Position,
     Published,
@@ -104,6 +105,11 @@ class ScriptedLog:
         await self._answer()
         return [Position(state.epoch, state.offset) if state else None for state in found]
 
+    def tell(self, notice: Notice) -> None:
+        """Pass a notice on to those who follow its topic."""
+        for feed in self.feeds:
+            feed.publish(notice)
+
     def empty(self, topic: str) -> None:
         """Lose a topic."""
         self._topics.pop(topic, None)
@@ -156,7 +162,7 @@ class ScriptedFeed:
         self.confirming = asyncio.Event()
         """While it is clear, `follow` does not return."""
         self.confirming.set()
-        self._queue: asyncio.Queue[Published | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[Published | Notice | None] = asyncio.Queue()
         log.feeds.add(self)
 
     async def follow(self, topic: str) -> None:
@@ -170,13 +176,13 @@ class ScriptedFeed:
         """See the port."""
         self.followed.discard(topic)
 
-    async def events(self) -> AsyncIterator[Published | None]:
+    async def events(self) -> AsyncIterator[Published | Notice | None]:
         """See the port."""
         yield None
         while True:
             yield await self._queue.get()
 
-    def publish(self, published: Published) -> None:
+    def publish(self, published: Published | Notice) -> None:
         """Deliver, if somebody follows the topic."""
         if published.topic in self.followed:
             self._queue.put_nowait(published)
