@@ -17,6 +17,7 @@ from realtime.log.contract import Close, Log, Open, Record
 from realtime.queue.contract import Queue
 from server.domain import events, wire
 from server.domain.answer import Span, Usage
+from server.domain.conversation import Conversation
 from server.domain.errors import Overloaded
 from server.domain.settings import ReplySettings
 
@@ -63,26 +64,26 @@ class Announcer:
         return not refused
 
     async def sent(
-        self,
-        created: events.MessageCreated | None,
-        requested: events.ReplyRequested | None,
-        place: int | None = None,
+        self, created: tuple[int, events.MessageCreated] | None, requested: tuple[int, events.ReplyRequested]
     ) -> None:
-        """A message and the reply that is owed: to the clients first, then to the queue.
+        """A reply that is owed, once more, with the message that it answers: to the clients first, then to the queue.
 
-        `place`: what `place` said before it was accepted; it is asked again where nobody did.
+        Each comes with its version in the stream.
         """
-        records = [Record(message_created(created).body())] if created else []
-        conversation = ""
-        if created is not None:
-            conversation = created.conversation
-        if requested is not None:
-            conversation = requested.conversation
-            place = place or await self._place(requested)
-            records.append(queued(owed(requested, place), place))
-        await self.publish(conversation, records)
-        if requested is not None and place is not None:
-            await self._enqueue(requested, place)
+        version, event = requested
+        records = [Record(message_created(created[1], created[0]).body())] if created else []
+        place = await self.place_again(event)
+        records.append(queued(owed(event, version, place), place))
+        await self.publish(event.conversation, records)
+        await self.enqueue(event, version, place)
+
+    async def enqueue(self, requested: events.ReplyRequested, version: int, place: int) -> None:
+        """Give a reply to the workers, of which the clients know its place."""
+        lane, payload = self.lane(requested.settings), owed(requested, version, place)
+        try:
+            await self._queue.enqueue(lane, requested.reply, requested.user, payload)
+        except Unavailable as error:
+            _log.warning("accepted, not queued: left to the sweeper", reply=requested.reply, error=str(error))
 
     async def forget(self, reply: str, settings: ReplySettings) -> None:
         """A reply has ended before a worker had it: it needs no place any more."""
@@ -91,32 +92,15 @@ class Announcer:
         except Unavailable as error:
             _log.warning("ended, still queued: its worker will see", reply=reply, error=str(error))
 
-    async def updated(self, changed: events.ConversationChanged) -> None:
-        """The conversation has another title, character, settings or members."""
-        event = wire.ConversationUpdated(
-            conversation=changed.conversation,
-            title=changed.title,
-            character=changed.character,
-            members=changed.members,
-            settings=changed.settings.model_dump(exclude_none=True),
-        )
-        await self.publish(changed.conversation, [Record(event.body())])
-
-    async def _place(self, requested: events.ReplyRequested) -> int:
+    async def place_again(self, requested: events.ReplyRequested) -> int:
+        """The place of a reply that was accepted already."""
         try:
             return await self.place(requested.user, requested.settings)
         except Overloaded:
             return 1  # it was promised already
 
-    async def _enqueue(self, requested: events.ReplyRequested, place: int) -> None:
-        lane, payload = self.lane(requested.settings), owed(requested, place)
-        try:
-            await self._queue.enqueue(lane, requested.reply, requested.user, payload)
-        except Unavailable as error:
-            _log.warning("accepted, not queued: left to the sweeper", reply=requested.reply, error=str(error))
 
-
-def message_created(event: events.MessageCreated) -> wire.MessageCreated:
+def message_created(event: events.MessageCreated, version: int) -> wire.MessageCreated:
     """As clients see it."""
     message = wire.MessageBody(
         id=event.message,
@@ -127,9 +111,24 @@ def message_created(event: events.MessageCreated) -> wire.MessageCreated:
         text=event.text,
         status="completed",
         created_at=event.at,
+        parent=event.parent,
+        siblings=event.siblings,
         key=event.key,
     )
-    return wire.MessageCreated(conversation=event.conversation, message=message)
+    return wire.MessageCreated(conversation=event.conversation, message=message, version=version)
+
+
+def conversation_updated(state: Conversation) -> wire.ConversationUpdated:
+    """As clients see it."""
+    return wire.ConversationUpdated(
+        conversation=state.id,
+        title=state.title,
+        character=state.character,
+        members=state.members,
+        settings=state.settings.model_dump(exclude_none=True),
+        busy=state.busy,
+        archived=state.archived,
+    )
 
 
 def reply_ended(event: events.ReplyEnded) -> wire.Event:
@@ -187,7 +186,7 @@ def draft_header(**fields: object) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def owed(requested: events.ReplyRequested, place: int) -> dict[str, str]:
+def owed(requested: events.ReplyRequested, version: int, place: int) -> dict[str, str]:
     """What a job says: which reply is owed, and what its clients were told of it."""
     return {
         "reply": requested.reply,
@@ -195,6 +194,8 @@ def owed(requested: events.ReplyRequested, place: int) -> dict[str, str]:
         "message": requested.message,
         "seq": str(requested.seq),
         "at": requested.at.isoformat(),
+        "siblings": " ".join(requested.siblings),
+        "version": str(version),
         "place": str(place),
     }
 
@@ -208,6 +209,8 @@ def queued(job: Mapping[str, str], position: int) -> Record:
         seq=int(job["seq"]),
         position=position,
         created_at=datetime.fromisoformat(job["at"]),
+        siblings=job.get("siblings", "").split(),
+        version=int(job.get("version", "0")),
     )
     header = draft_header(status="queued", position=position)
     return Record(event.body(), Open(job["reply"], 0, header))

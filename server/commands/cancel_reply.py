@@ -1,6 +1,5 @@
 """Stop a reply: before its worker has begun, or while it writes; from any client, on any instance."""
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
@@ -9,9 +8,10 @@ import structlog
 from realtime.errors import Unavailable as SignalLost
 from realtime.signals.contract import Signals
 from server.commands.announce import Announcer, ending
+from server.commands.line import Line
+from server.domain.conversation import never_begun
 from server.domain.errors import Conflict, StaleAttempt
-from server.domain.events import ReplyCancelled
-from server.domain.reply import Reply, Timing
+from server.domain.reply import Reply
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
 from server.storage.writes import Writes
@@ -30,6 +30,7 @@ class CancelReply:
         reads: Reads,
         writes: Writes,
         announcer: Announcer,
+        line: Line,
         signals: Signals,
         clock: Callable[[], datetime],
     ) -> None:
@@ -37,6 +38,7 @@ class CancelReply:
         self._reads = reads
         self._writes = writes
         self._announcer = announcer
+        self._line = line
         self._signals = signals
         self._clock = clock
 
@@ -47,7 +49,7 @@ class CancelReply:
         if reply.ended:
             raise Conflict("already_ended", f"This reply has {reply.status} already.")
         await self._writes.request_cancel(reply_id)
-        if reply.status == "queued" and await self._end_before_it_began(reply, user):
+        if reply.status == "queued" and reply.attempt == 0 and await self._end_before_it_began(reply, user):
             return await self._reads.reply(reply_id)
         try:
             await self._signals.send(SIGNAL, reply_id)
@@ -56,23 +58,12 @@ class CancelReply:
         return await self._reads.reply(reply_id)
 
     async def _end_before_it_began(self, reply: Reply, user: str) -> bool:
-        now = self._clock()
-        waited = round((now - reply.created_at).total_seconds() * 1000)
-        event = ReplyCancelled(
-            conversation=reply.conversation,
-            at=now,
-            reply=reply.id,
-            attempt=reply.attempt,
-            text="",
-            length=0,
-            sha256=hashlib.sha256(b"").hexdigest(),
-            usage=None,
-            timing=Timing(queued_ms=waited, first_token_ms=None, total_ms=waited),
-        )
+        event = never_begun(reply.conversation, reply.id, reply.created_at, self._clock())
         try:
             await self._store.append([event], actor=user)
         except StaleAttempt:
             return False  # a worker has begun meanwhile
         await self._announcer.publish(reply.conversation, [ending(event)])
         await self._announcer.forget(reply.id, reply.settings)
+        await self._line.advance(reply.conversation)
         return True

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-from server.commands.send_message import check_provider
+from server.commands.reply_settings import check_provider
 from server.domain.character import Character, CharacterChange, NewCharacter
 from server.domain.errors import Forbidden
 from server.domain.ids import new_id

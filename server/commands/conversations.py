@@ -3,15 +3,13 @@
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
-from realtime.log.contract import Record
-from server.commands.announce import Announcer
 from server.commands.deciding import decide
-from server.commands.send_message import check_provider
+from server.commands.reply_settings import check_provider
+from server.commands.telling import Telling
 from server.domain import conversation as decisions
-from server.domain import wire
 from server.domain.conversation import Conversation, ConversationChange, NewConversation
 from server.domain.errors import Forbidden
-from server.domain.events import ConversationChanged, Event
+from server.domain.events import Event
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
 
@@ -23,13 +21,13 @@ class Conversations:
         self,
         store: EventStore,
         reads: Reads,
-        announcer: Announcer,
+        telling: Telling,
         providers: Collection[str],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._reads = reads
-        self._announcer = announcer
+        self._telling = telling
         self._providers = providers
         self._clock = clock
 
@@ -42,7 +40,7 @@ class Conversations:
         return await self._reads.conversation(events[0].conversation)
 
     async def change(self, user: str, conversation: str, wanted: ConversationChange) -> Conversation:
-        """Rename it, or change how it is conducted; its clients are told."""
+        """Rename it, change how it is conducted, or put it away; its clients are told."""
         if wanted.settings is not None:
             check_provider(wanted.settings, self._providers)
         if wanted.character is not None:
@@ -51,9 +49,7 @@ class Conversations:
         async def decision(state: Conversation) -> Sequence[Event]:
             return decisions.change(state, user, wanted, self._clock())
 
-        for event in await decide(self._store, self._reads, conversation, user, decision):
-            if isinstance(event, ConversationChanged):
-                await self._announcer.updated(event)
+        await self._telling(await decide(self._store, self._reads, conversation, user, decision))
         return await self._reads.conversation(conversation)
 
     async def delete(self, user: str, conversation: str) -> None:
@@ -62,9 +58,7 @@ class Conversations:
         async def decision(state: Conversation) -> Sequence[Event]:
             return decisions.delete(state, user, self._clock())
 
-        await decide(self._store, self._reads, conversation, user, decision)
-        event = wire.ConversationDeleted(conversation=conversation)
-        await self._announcer.publish(conversation, [Record(event.body())])
+        await self._telling(await decide(self._store, self._reads, conversation, user, decision))
 
     async def _greeting(self, user: str, character: str) -> str:
         found = await self._reads.character(character)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from server.domain.conversation import Conversation
 from server.domain.errors import Overloaded
@@ -16,10 +17,21 @@ _PAUSE_SECONDS = 0.02
 Decision = Callable[[Conversation], Awaitable[Sequence[Event]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided and appended: nothing, perhaps."""
+
+    state: Conversation
+    """What it was decided on."""
+    events: Sequence[Event]
+    version: int
+    """Of the stream, after them."""
+
+
 async def decide(
     store: EventStore, reads: Reads, conversation: str, actor: str, decision: Decision
-) -> Sequence[Event]:
-    """The events that were appended.
+) -> Decided:
+    """Decide and append.
 
     Errors: what `decision` raises; `Overloaded` when it is never first; `Unavailable`.
     """
@@ -27,11 +39,11 @@ async def decide(
         state, version = await reads.conversation_at(conversation)
         decided = await decision(state)
         if not decided:
-            return decided
+            return Decided(state, decided, version)
         try:
-            await store.append(decided, expected=version, actor=actor)
+            version = await store.append(decided, expected=version, actor=actor)
         except Stale:
             await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt + 1, 10)))  # noqa: S311 - jitter
             continue
-        return decided
+        return Decided(state, decided, version)
     raise Overloaded("Too many write to this conversation at once.")

@@ -3,28 +3,41 @@
 Each decision takes the present state and returns events, or raises a `ChatError`. Nothing else decides.
 """
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from server.domain.errors import Forbidden, Invalid, NotFound
+from server.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from server.domain.events import (
+    ConversationArchived,
     ConversationChanged,
     ConversationCreated,
     ConversationDeleted,
     Event,
     MessageCreated,
+    ReplyCancelled,
+    ReplyEnded,
+    ReplyInterrupted,
     ReplyRequested,
 )
 from server.domain.ids import CharacterId, ConversationId, MessageId, UserId, new_id
 from server.domain.message import NewMessage
-from server.domain.settings import ReplySettings
+from server.domain.reply import Timing
+from server.domain.settings import Busy, ReplySettings
 
 MAX_TEXT = 32_000
 """Code points of one message."""
 
+MAX_WAITING = 100
+"""Replies of one conversation that have not ended."""
+
 _TITLE_LENGTH = 60
+_BUSY = (
+    "While a reply is being made, the next one waits (queue), is refused (reject), or stops it (interrupt)."
+)
 
 Title = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)]
 Members = Annotated[list[UserId], Field(max_length=100)]
@@ -49,6 +62,7 @@ class NewConversation(BaseModel):
     character: CharacterId | None = None
     members: Members = Field(default=[], description="Who else takes part.")
     settings: ReplySettings = ReplySettings()
+    busy: Busy = Field(default="queue", description=_BUSY)
 
 
 class ConversationChange(BaseModel):
@@ -60,6 +74,8 @@ class ConversationChange(BaseModel):
     character: CharacterId | None = None
     members: Members | None = None
     settings: ReplySettings | None = None
+    busy: Busy | None = Field(default=None, description=_BUSY)
+    archived: bool | None = Field(default=None, description="Put away.")
 
 
 class Conversation(BaseModel):
@@ -73,6 +89,8 @@ class Conversation(BaseModel):
     title: str = Field(description="Until somebody gives one, the beginning of the first message.")
     character: CharacterId | None
     settings: ReplySettings
+    busy: Busy = Field(default="queue", description=_BUSY)
+    archived: bool = Field(default=False, description="Put away.")
     created_at: datetime
     updated_at: datetime
     last_seq: int = Field(default=0, description="The number of messages so far, on all branches.")
@@ -103,6 +121,7 @@ def create(new: NewConversation, owner: str, greeting: str, now: datetime) -> li
             title=new.title,
             character=new.character,
             settings=new.settings,
+            busy=new.busy,
         )
     ]
     if greeting:
@@ -121,7 +140,7 @@ def create(new: NewConversation, owner: str, greeting: str, now: datetime) -> li
 
 
 def change(state: Conversation, user: str, wanted: ConversationChange, now: datetime) -> list[Event]:
-    """Rename it, or change how it is conducted; members may be changed by the owner alone."""
+    """Rename it, change how it is conducted, put it away; members may be changed by the owner alone."""
     state.admit(user)
     if wanted.members is not None and user != state.owner:
         raise Forbidden("forbidden", "Only its owner says who takes part.")
@@ -133,8 +152,12 @@ def change(state: Conversation, user: str, wanted: ConversationChange, now: date
         character=wanted.character if "character" in said else state.character,
         members=wanted.members if wanted.members is not None else state.members,
         settings=wanted.settings if wanted.settings is not None else state.settings,
+        busy=wanted.busy or state.busy,
     )
-    return [changed]
+    events: list[Event] = [] if said == {"archived"} else [changed]
+    if wanted.archived is not None and wanted.archived != state.archived:
+        events.append(ConversationArchived(conversation=state.id, at=now, archived=wanted.archived))
+    return events
 
 
 def delete(state: Conversation, user: str, now: datetime) -> list[Event]:
@@ -147,7 +170,10 @@ def delete(state: Conversation, user: str, now: datetime) -> list[Event]:
 def send(
     state: Conversation, user: str, new: NewMessage, settings: ReplySettings, now: datetime
 ) -> list[Event]:
-    """Write a message and, unless it wants none, owe it a reply made with `settings`."""
+    """Write a message and, unless it wants none, owe it a reply made with `settings`.
+
+    Errors: `Forbidden`; `Invalid` for the text; `Conflict` with `busy`.
+    """
     state.admit(user)
     check_text(new.text)
     message = new_id("msg")
@@ -164,6 +190,7 @@ def send(
     )
     events: list[Event] = [created]
     if new.reply is not False:
+        events = [*make_room(state, now), created]
         requested = ReplyRequested(
             conversation=state.id,
             at=now,
@@ -182,9 +209,59 @@ def send(
             character=state.character,
             members=state.members,
             settings=state.settings,
+            busy=state.busy,
         )
         events.append(titled)
     return events
+
+
+def make_room(state: Conversation, now: datetime) -> list[Event]:
+    """What becomes of the replies that are being made when another is asked for. Errors: `Conflict` with `busy`."""
+    if len(state.open) >= MAX_WAITING:
+        raise Conflict("busy", f"{MAX_WAITING} replies are waiting here already.", retry_after=1.0)
+    if not state.open or state.busy == "queue":
+        return []
+    if state.busy == "reject":
+        raise Conflict("busy", "A reply is being made here: wait for its end, or stop it.", retry_after=1.0)
+    return [_stop(state, reply, opened, now) for reply, opened in state.open.items()]
+
+
+def _stop(state: Conversation, reply: str, opened: OpenReply, now: datetime) -> Event:
+    if opened.attempt == 0:
+        return never_begun(state.id, reply, opened.at, now)
+    return ReplyInterrupted(conversation=state.id, at=now, reply=reply)
+
+
+def never_begun(conversation: str, reply: str, accepted: datetime, now: datetime) -> ReplyCancelled:
+    """The end of a reply that no worker has taken up."""
+    waited = max(0, round((now - accepted).total_seconds() * 1000))
+    return ReplyCancelled(
+        conversation=conversation,
+        at=now,
+        reply=reply,
+        attempt=0,
+        text="",
+        length=0,
+        sha256=hashlib.sha256(b"").hexdigest(),
+        usage=None,
+        timing=Timing(queued_ms=waited, first_token_ms=None, total_ms=waited),
+    )
+
+
+def open_after(state: Conversation, events: Sequence[Event]) -> dict[str, int]:
+    """The replies that have not ended after some more events, with their places."""
+    left = {reply: opened.seq for reply, opened in state.open.items()}
+    for event in events:
+        if isinstance(event, ReplyRequested):
+            left[event.reply] = event.seq
+        elif isinstance(event, ReplyEnded):
+            left.pop(event.reply, None)
+    return left
+
+
+def first_in_line(places: Mapping[str, int]) -> str | None:
+    """The reply that is made now, or is to be made next: a conversation's replies are made one after the other."""
+    return min(places, key=lambda reply: places[reply], default=None)
 
 
 def check_text(text: str) -> None:

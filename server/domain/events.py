@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from server.domain.answer import Citation, Span, ToolCall, ToolResult, Usage
 from server.domain.message import Role
 from server.domain.reply import Timing
-from server.domain.settings import ReplySettings
+from server.domain.settings import Busy, ReplySettings
 
 
 class _Event(BaseModel):
@@ -29,22 +29,35 @@ class _Event(BaseModel):
 class ConversationCreated(_Event):
     """Somebody began a conversation."""
 
+    form: ClassVar[int] = 2
+
     type: Literal["conversation.created"] = "conversation.created"
     owner: str
     members: list[str]
     title: str
     character: str | None
     settings: ReplySettings
+    busy: Busy
 
 
 class ConversationChanged(_Event):
     """How it is called and conducted from now on."""
+
+    form: ClassVar[int] = 2
 
     type: Literal["conversation.changed"] = "conversation.changed"
     title: str
     character: str | None
     members: list[str]
     settings: ReplySettings
+    busy: Busy
+
+
+class ConversationArchived(_Event):
+    """It was put away, or taken out again."""
+
+    type: Literal["conversation.archived"] = "conversation.archived"
+    archived: bool
 
 
 class ConversationDeleted(_Event):
@@ -69,6 +82,36 @@ class MessageCreated(_Event):
     siblings: list[str] = []
 
 
+class MessageEdited(_Event):
+    """Its author said it differently: `anew` is the other version, on a branch of its own."""
+
+    type: Literal["message.edited"] = "message.edited"
+    message: str
+    anew: str
+
+
+class MessageRetracted(_Event):
+    """It was taken back: its text is for nobody's eyes any more."""
+
+    type: Literal["message.retracted"] = "message.retracted"
+    message: str
+
+
+class BranchChosen(_Event):
+    """The conversation goes on elsewhere: after the fork, whose `seq` is `after` (0: from the beginning).
+
+    `path` are the messages from there on; it is empty where something new follows. `left` is the first message of the
+    branch that was left, and `tip` its last one, so that it can be found again.
+    """
+
+    type: Literal["branch.chosen"] = "branch.chosen"
+    after: int
+    path: list[str]
+    head: str | None
+    left: str | None
+    tip: str | None
+
+
 class ReplyRequested(_Event):
     """An answer to `message` is owed from now on, whatever dies. `siblings`: where there are several, all of them."""
 
@@ -79,6 +122,22 @@ class ReplyRequested(_Event):
     user: str
     settings: ReplySettings
     siblings: list[str] = []
+    key: str | None = None
+
+
+class ReplyRegenerated(_Event):
+    """Somebody wanted another answer: `anew` is that, and the earlier one is kept beside it."""
+
+    type: Literal["reply.regenerated"] = "reply.regenerated"
+    reply: str
+    anew: str
+
+
+class ReplyInterrupted(_Event):
+    """It is to stop, because something else was said."""
+
+    type: Literal["reply.interrupted"] = "reply.interrupted"
+    reply: str
 
 
 class ReplyStarted(_Event):
@@ -168,9 +227,15 @@ ReplyEnded = ReplyCompleted | ReplyFailed | ReplyCancelled
 Event = Annotated[
     ConversationCreated
     | ConversationChanged
+    | ConversationArchived
     | ConversationDeleted
     | MessageCreated
+    | MessageEdited
+    | MessageRetracted
+    | BranchChosen
     | ReplyRequested
+    | ReplyRegenerated
+    | ReplyInterrupted
     | ReplyStarted
     | ReplyGenerated
     | UsageRecorded

@@ -28,6 +28,31 @@ class NewMessage(BaseModel):
     )
 
 
+class Edit(BaseModel):
+    """What its author says instead."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+    key: str | None = Field(
+        default=None, min_length=1, max_length=128, description="Makes the edit idempotent."
+    )
+    reply: ReplySettings | Literal[False] = Field(
+        default=ReplySettings(), description="Settings of the new reply, or false for none."
+    )
+
+
+class Regeneration(BaseModel):
+    """How another answer is to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str | None = Field(
+        default=None, min_length=1, max_length=128, description="Makes the request idempotent."
+    )
+    settings: ReplySettings = Field(default=ReplySettings(), description="Of the new reply.")
+
+
 class Message(BaseModel):
     """A message as it stands; a reply's text is what is stored, not what is on its way."""
 

@@ -53,6 +53,8 @@ class Reply(BaseModel):
     )
     ended_at: datetime | None = None
     cancel_requested: bool = False
+    correlation: str | None = Field(default=None, description="The request or frame that asked for it.")
+    cause: str | None = Field(default=None, exclude=True, description="The stored event that asked for it.")
     length: int | None = Field(default=None, description="Code points of the text.")
     sha256: str | None = Field(default=None, description="Of the text in UTF-8, in hex.")
     usage: Usage | None = None

@@ -28,6 +28,9 @@ class Fallback(BaseModel):
 
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
+Busy = Literal["queue", "reject", "interrupt"]
+"""What becomes of a message while a reply is being made: its own reply waits, it is refused, or that one stops."""
+
 
 class ReplySettings(BaseModel):
     """What is left out comes from the next in line: this send, the conversation, the character, the server."""

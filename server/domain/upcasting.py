@@ -34,7 +34,14 @@ def _with_parent(data: Data, before: Before) -> Data:
     return {**data, "parent": before.message}
 
 
+def _queueing(data: Data, before: Before) -> Data:
+    """Every reply was made at once; what comes nearest, and is the default since, is one after the other."""
+    return {**data, "busy": "queue"}
+
+
 UPCASTERS: dict[tuple[str, int], Upcaster] = {
+    ("conversation.created", 1): _queueing,
+    ("conversation.changed", 1): _queueing,
     ("message.created", 1): _with_parent,
 }
 """By type, and by the form that it leads away from."""

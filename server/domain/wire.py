@@ -32,6 +32,8 @@ class MessageBody(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     created_at: datetime
     reply_to: str | None = None
+    parent: str | None = None
+    siblings: list[str] = []
     key: str | None = None
 
 
@@ -94,9 +96,34 @@ class TimingBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageCreated(Event, frozen=True, tag="message.created"):
-    """Somebody wrote something."""
+    """Somebody wrote something. `version`: what has a greater one was decided later (see `BranchChosen`)."""
 
     message: MessageBody
+    version: int
+
+
+class MessageEdited(Event, frozen=True, tag="message.edited"):
+    """Its author said it differently: `anew` is the other version."""
+
+    message: str
+    anew: str
+
+
+class MessageRetracted(Event, frozen=True, tag="message.retracted"):
+    """It was taken back: its text is void."""
+
+    message: str
+
+
+class BranchChosen(Event, frozen=True, tag="branch.chosen"):
+    """The branch that ends with `head` is the one to show, unless something of a greater `version` said otherwise.
+
+    `messages` are those that a client may not have; null: too many, take a snapshot.
+    """
+
+    head: str | None
+    version: int
+    messages: list[dict[str, Any]] | None
 
 
 class ReplyQueued(Event, frozen=True, tag="reply.queued"):
@@ -107,6 +134,8 @@ class ReplyQueued(Event, frozen=True, tag="reply.queued"):
     seq: int
     position: int
     created_at: datetime
+    siblings: list[str]
+    version: int
 
 
 class ReplyProgress(Event, frozen=True, tag="reply.progress", omit_defaults=True):
@@ -205,6 +234,8 @@ class ConversationUpdated(Event, frozen=True, tag="conversation.updated"):
     character: str | None
     members: list[str]
     settings: dict[str, Any]
+    busy: str
+    archived: bool
 
 
 class ConversationDeleted(Event, frozen=True, tag="conversation.deleted"):
@@ -213,6 +244,9 @@ class ConversationDeleted(Event, frozen=True, tag="conversation.deleted"):
 
 EVENTS: tuple[type[Event], ...] = (
     MessageCreated,
+    MessageEdited,
+    MessageRetracted,
+    BranchChosen,
     ReplyQueued,
     ReplyProgress,
     ReplyStarted,

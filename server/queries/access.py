@@ -30,6 +30,12 @@ class Queries:
         await self.conversation(user, conversation)
         return await self._reads.messages(conversation, cut)
 
+    async def message(self, user: str, message: str) -> Message:
+        """One message, on any branch."""
+        found = await self._reads.message(message)
+        await self.conversation(user, found.conversation)
+        return found
+
     async def reply(self, user: str, reply: str) -> Reply:
         """One reply."""
         found = await self._reads.reply(reply)

@@ -1,7 +1,8 @@
 """The state of a conversation for a client that cannot be served from the log.
 
-The log is read first (offset and drafts in one atomic step), the stored messages after it: so what is stored is never
-older than the offset, and what is newer comes again as events, which are idempotent. A reply that was in flight at
+The log is read first (offset and drafts in one atomic step), then the version of the conversation, then the stored
+messages: so what is stored is never older than the offset, and what is newer comes again as events, which are
+idempotent; of two that say which branch is chosen, the one of the greater version counts. A reply that was in flight at
 the offset is shown as its draft was then, whatever has been stored since.
 """
 
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 
 from realtime.log.contract import Draft, Reading
+from server.domain.message import Message
 from server.storage.pages import Cut
 from server.storage.reads import Reads
 
@@ -23,15 +25,30 @@ class Snapshots:
         self._reads = reads
 
     async def __call__(self, conversation: str, reading: Reading) -> dict[str, Any]:
-        """`{messages: [… the last 50]}`, replies in flight with their text so far. Errors: `Unavailable`."""
+        """What a client begins with. Errors: `NotFound`, `Unavailable`.
+
+        `messages`: the last 50 of the chosen branch, replies in flight with their text so far. `head` and `version`:
+        the branch, and how new the choice is. `aside`: replies in flight that are not among the messages.
+        """
+        state, version = await self._reads.conversation_at(conversation)
         page = await self._reads.messages(conversation, Cut(limit=_MESSAGES))
         drafts = {draft.name: draft for draft in reading.drafts}
-        messages = [message.model_dump(mode="json") for message in page.items]
-        for message in messages:
-            draft = drafts.get(message["id"])
-            if draft is not None:
-                message |= _as_of(draft)
-        return {"messages": messages, "previous": page.previous}
+        shown = {message.id for message in page.items}
+        beside = [name for name in drafts if name not in shown][:_MESSAGES]
+        aside = await self._reads.some_messages(beside) if beside else []
+        return {
+            "messages": [_told(message, drafts) for message in page.items],
+            "previous": page.previous,
+            "head": page.items[-1].id if page.items else state.head,
+            "version": version,
+            "aside": [_told(message, drafts) for message in aside],
+        }
+
+
+def _told(message: Message, drafts: dict[str, Draft]) -> dict[str, Any]:
+    draft = drafts.get(message.id)
+    told = message.model_dump(mode="json")
+    return told if draft is None else told | _as_of(draft)
 
 
 def _as_of(draft: Draft) -> dict[str, Any]:

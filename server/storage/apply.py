@@ -28,6 +28,14 @@ _STATUS: dict[type[events.ReplyEnded], Status] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The stored event's own id, and what it belongs to: documents that go on to cause others remember it."""
+
+    event: str | None = None
+    correlation: str | None = None
+
+
 @dataclass(slots=True)
 class Effects:
     """What some events of one conversation change, so that each collection is written once."""
@@ -45,6 +53,10 @@ class Effects:
     usage: list[Write] = field(default_factory=list[Write])
     fences: int = 0
     """How many updates among `replies` must find the reply in the hands of their attempt, and not ended."""
+    marks: list[UpdateOne] = field(default_factory=list[UpdateOne])
+    """Updates of replies that may find nothing to change any more."""
+    reason: Reason = field(default_factory=Reason)
+    """Of the event that is being applied."""
 
     def new_conversation(self, version: int) -> dict[str, Any]:
         """The document of a conversation that begins with these events."""
@@ -72,10 +84,11 @@ class Effects:
         return change
 
 
-def effects(happened: Sequence[events.Event]) -> Effects:
-    """What follows from the events, in their order."""
+def effects(happened: Sequence[events.Event], reasons: Sequence[Reason] = ()) -> Effects:
+    """What follows from the events, in their order; `reasons` are theirs, where they are known."""
     all_of_them = Effects()
-    for event in happened:
+    for place, event in enumerate(happened):
+        all_of_them.reason = reasons[place] if reasons else Reason()
         _HANDLERS[type(event)](event, all_of_them)
     return all_of_them
 
@@ -93,6 +106,7 @@ def _conversation_created(event: events.ConversationCreated, to: Effects) -> Non
         title=event.title,
         character=event.character,
         settings=event.settings,
+        busy=event.busy,
         created_at=event.at,
         updated_at=event.at,
     )
@@ -100,7 +114,11 @@ def _conversation_created(event: events.ConversationCreated, to: Effects) -> Non
 
 
 def _conversation_changed(event: events.ConversationChanged, to: Effects) -> None:
-    to.conversation |= event.model_dump(include={"title", "character", "members", "settings"})
+    to.conversation |= event.model_dump(include={"title", "character", "members", "settings", "busy"})
+
+
+def _conversation_archived(event: events.ConversationArchived, to: Effects) -> None:
+    to.conversation["archived"] = event.archived
 
 
 def _conversation_deleted(event: events.ConversationDeleted, to: Effects) -> None:
@@ -126,6 +144,24 @@ def _message_created(event: events.MessageCreated, to: Effects) -> None:
     to.conversation |= {"updated_at": event.at, "last_seq": event.seq, "head": event.message}
 
 
+def _message_edited(event: events.MessageEdited, to: Effects) -> None:
+    """The other version is a message of its own; the earlier one stays as it was."""
+
+
+def _message_retracted(event: events.MessageRetracted, to: Effects) -> None:
+    _set_message(event.message, {"text": "", "retracted": True}, to)
+
+
+def _branch_chosen(event: events.BranchChosen, to: Effects) -> None:
+    left = {"conversation": event.conversation, "chosen": True, "seq": {"$gt": event.after}}
+    to.messages.append(UpdateMany(left, {"$set": {"chosen": False}}))
+    if event.left is not None:
+        _set_message(event.left, {"tip": event.tip}, to)
+    if event.path:
+        to.messages.append(UpdateMany({"_id": {"$in": event.path}}, {"$set": {"chosen": True}}))
+    to.conversation["head"] = event.head
+
+
 def _reply_requested(event: events.ReplyRequested, to: Effects) -> None:
     message = MessageDocument(
         id=event.reply,
@@ -139,6 +175,7 @@ def _reply_requested(event: events.ReplyRequested, to: Effects) -> None:
         reply_to=event.message,
         parent=event.message,
         siblings=event.siblings,
+        key=event.key,
     )
     reply = ReplyDocument(
         id=event.reply,
@@ -148,12 +185,23 @@ def _reply_requested(event: events.ReplyRequested, to: Effects) -> None:
         status="queued",
         settings=event.settings,
         created_at=event.at,
+        correlation=to.reason.correlation,
+        cause=to.reason.event,
     )
     _set_siblings(event.siblings, to)
     to.messages.append(InsertOne(stored(message)))
     to.replies.append(InsertOne(stored(reply)))
     to.conversation |= {"last_seq": event.seq, "head": event.reply}
     to.opened[event.reply] = {"seq": event.seq, "at": event.at, "attempt": 0}
+
+
+def _reply_regenerated(event: events.ReplyRegenerated, to: Effects) -> None:
+    """The other answer is a message of its own; the earlier one stays as it was."""
+
+
+def _reply_interrupted(event: events.ReplyInterrupted, to: Effects) -> None:
+    going = {"_id": event.reply, "status": {"$in": ["queued", "running"]}}
+    to.marks.append(UpdateOne(going, {"$set": {"cancel_requested": True}}))
 
 
 def _reply_started(event: events.ReplyStarted, to: Effects) -> None:
@@ -242,9 +290,15 @@ def _set_reply(reply: str, attempt: int, said: dict[str, Any], to: Effects) -> N
 _HANDLERS: dict[type[Any], Callable[[Any, Effects], None]] = {
     events.ConversationCreated: _conversation_created,
     events.ConversationChanged: _conversation_changed,
+    events.ConversationArchived: _conversation_archived,
     events.ConversationDeleted: _conversation_deleted,
     events.MessageCreated: _message_created,
+    events.MessageEdited: _message_edited,
+    events.MessageRetracted: _message_retracted,
+    events.BranchChosen: _branch_chosen,
     events.ReplyRequested: _reply_requested,
+    events.ReplyRegenerated: _reply_regenerated,
+    events.ReplyInterrupted: _reply_interrupted,
     events.ReplyStarted: _reply_started,
     events.ReplyGenerated: _reply_generated,
     events.UsageRecorded: _usage_recorded,

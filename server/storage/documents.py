@@ -16,7 +16,7 @@ from server.domain.answer import Citation, Span, ToolCall, ToolResult, Usage
 from server.domain.conversation import OpenReply
 from server.domain.message import Role, Status
 from server.domain.reply import Timing, Trouble
-from server.domain.settings import ReplySettings
+from server.domain.settings import Busy, ReplySettings
 
 Collection = AsyncCollection[dict[str, Any]]
 
@@ -64,6 +64,8 @@ class ConversationDocument(StoredDocument):
     updated_at: datetime
     last_seq: int = 0
     head: str | None = None
+    busy: Busy = "queue"
+    archived: bool = False
     open: dict[str, OpenReply] = Field(default_factory=dict[str, OpenReply])
     version: int = 0
     deleted: bool = False
@@ -95,6 +97,7 @@ class MessageDocument(StoredDocument):
     parent: str | None = None
     chosen: bool = True
     siblings: list[str] = Field(default_factory=list[str])
+    tip: str | None = None
     retracted: bool = False
     key: str | None = None
     provider: str | None = None
@@ -143,6 +146,8 @@ class ReplyDocument(StoredDocument):
     deadline: datetime | None = None
     ended_at: datetime | None = None
     cancel_requested: bool = False
+    correlation: str | None = None
+    cause: str | None = None
     length: int | None = None
     sha256: str | None = None
     usage: Usage | None = None

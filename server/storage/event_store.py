@@ -14,10 +14,11 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from server.domain.errors import StaleAttempt
-from server.domain.events import ConversationCreated, Event
+from server.domain.events import ConversationCreated, Event, ReplyRequested
 from server.domain.ids import new_id
 from server.domain.upcasting import Before, upcast
-from server.storage.apply import Effects, effects, stored
+from server.storage.apply import Effects, Reason, effects, stored
+from server.storage.cause import present_cause
 from server.storage.database import TRANSACTION, Client, reachable
 from server.storage.documents import (
     ConversationDocument,
@@ -82,12 +83,16 @@ class EventStore:
     ) -> int:
         """Append events of one conversation; returns the stream's version then.
 
-        `expected`: the version that the decision was made on; None where a fence of its own guards the events.
+        `expected`: the version that the decision was made on; None where a fence of its own guards the events. What
+        they belong to is said by `correlation`, or around the call (`server.storage.cause`).
         Errors: `Stale`, `Duplicate`, `StaleAttempt`, `Unavailable`; nothing was stored.
         """
         stream = events[0].conversation
-        meta = {"actor": actor, "correlation": correlation}
-        changes = effects(events)
+        cause = present_cause()
+        belongs = correlation or cause.correlation
+        meta = {"actor": actor, "correlation": belongs, "causation": cause.causation}
+        reasons = [Reason(new_id("evt"), belongs) for _ in events]
+        changes = effects(events, reasons)
 
         async def run(session: AsyncClientSession) -> int:
             if isinstance(events[0], ConversationCreated):
@@ -98,7 +103,10 @@ class EventStore:
                 change = changes.conversation_update(len(events))
                 version = await _advance(stream, expected, change, session)
             first = version - len(events) + 1
-            documents = [_document(event, first + place, meta) for place, event in enumerate(events)]
+            documents = [
+                _document(event, reason, first + place, meta)
+                for place, (event, reason) in enumerate(zip(events, reasons, strict=True))
+            ]
             await EventDocument.collection().insert_many(documents, session=session)
             await _write(changes, session)
             return version
@@ -122,6 +130,17 @@ class EventStore:
                 before.note(document.type, data)
                 yield Stored(document.version, _event.validate_python(data), document.meta)
 
+    async def requested(self, stream: str, reply: str) -> tuple[int, ReplyRequested] | None:
+        """The event by which a reply is owed, and its version. Errors: `Unavailable`."""
+        wanted = {"stream": stream, "type": "reply.requested", "data.reply": reply}
+        async with reachable():
+            found = await EventDocument.find_one(wanted)
+        if found is None:
+            return None
+        return found.version, ReplyRequested.model_validate(
+            upcast(found.type, found.form, found.data, Before())
+        )
+
 
 async def _advance(
     stream: str, expected: int | None, change: dict[str, Any], session: AsyncClientSession
@@ -144,15 +163,17 @@ async def _write(changes: Effects, session: AsyncClientSession) -> None:
         result = await ReplyDocument.collection().bulk_write(changes.replies, session=session)
         if result.matched_count < changes.fences:
             raise StaleAttempt("the reply is in newer hands, or has ended")
+    if changes.marks:
+        await ReplyDocument.collection().bulk_write(changes.marks, session=session)
     if changes.messages:
         await MessageDocument.collection().bulk_write(changes.messages, session=session)
     if changes.usage:
         await UsageDocument.collection().bulk_write(changes.usage, session=session)
 
 
-def _document(event: Event, version: int, meta: dict[str, Any]) -> dict[str, Any]:
+def _document(event: Event, reason: Reason, version: int, meta: dict[str, Any]) -> dict[str, Any]:
     document = EventDocument(
-        id=new_id("evt"),
+        id=reason.event or new_id("evt"),
         stream=event.conversation,
         version=version,
         type=event.type,

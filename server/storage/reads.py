@@ -1,11 +1,13 @@
 """The read repository: documents as the domain's values. It never writes, and raises `NotFound` and `Unavailable`."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from server.domain.branches import Place, Tree
 from server.domain.character import Character
-from server.domain.conversation import Conversation, missing
+from server.domain.conversation import Conversation, OpenReply, missing
 from server.domain.errors import NotFound
 from server.domain.message import Message, Sent
 from server.domain.reply import Reply
@@ -21,6 +23,9 @@ from server.storage.pages import Cut, Order, Page, page
 _BY_SEQ = Order("seq", from_the_end=True)
 _LATEST_FIRST = Order("updated_at", descending=True)
 _NEWEST_FIRST = Order("created_at", descending=True)
+
+
+_PLACE = [field.name for field in fields(Place) if field.name != "id"]
 
 
 class Reads:
@@ -83,6 +88,24 @@ class Reads:
             found = await MessageDocument.find(query).sort("-seq").limit(limit).to_list()
         return [Message.model_validate(document) for document in found]
 
+    async def tree(self, conversation: str) -> Tree:
+        """All messages of a conversation, without their texts."""
+        async with reachable():
+            found = MessageDocument.collection().find({"conversation": conversation}, _PLACE)
+            return Tree.of([_place(document) async for document in found])
+
+    async def some_messages(self, messages: Sequence[str]) -> list[Message]:
+        """These messages, in conversation order."""
+        async with reachable():
+            found = await MessageDocument.find({"_id": {"$in": list(messages)}}).sort("seq").to_list()
+        return [Message.model_validate(document) for document in found]
+
+    async def line(self, conversation: str) -> dict[str, OpenReply]:
+        """The replies that a conversation still owes, also one that was deleted."""
+        async with reachable():
+            found = await ConversationDocument.get(conversation)
+        return dict(found.open) if found is not None else {}
+
     async def message(self, message: str) -> Message:
         """One message."""
         async with reachable():
@@ -99,6 +122,15 @@ class Reads:
                 return None
             reply = await MessageDocument.find_one({"reply_to": found.id}, sort=[("seq", 1)])
         return Sent(message=found.id, reply=reply.id if reply else None, duplicate=True), found.text
+
+    async def regenerated(self, conversation: str, key: str) -> tuple[Sent, str] | None:
+        """Which reply was asked for under an idempotency key, and by whom."""
+        async with reachable():
+            found = await MessageDocument.find_one({"conversation": conversation, "user": None, "key": key})
+            reply = await ReplyDocument.get(found.id) if found is not None else None
+        if reply is None:
+            return None
+        return Sent(message=reply.message, reply=reply.id, duplicate=True), reply.user
 
     async def reply(self, reply: str) -> Reply:
         """One reply."""
@@ -143,3 +175,9 @@ class Reads:
         async with reachable():
             found, following, previous = await page(CharacterDocument, {"owner": owner}, _NEWEST_FIRST, cut)
         return Page(items=[Character.model_validate(d) for d in found], next=following, previous=previous)
+
+
+def _place(document: dict[str, Any]) -> Place:
+    said: dict[str, Any] = {name: value for name, value in document.items() if name in _PLACE}
+    said["siblings"] = tuple(said.get("siblings", ()))
+    return Place(id=document["_id"], **said)

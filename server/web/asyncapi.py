@@ -26,6 +26,16 @@ def _answer(type_: str, required: dict[str, Any], optional: dict[str, Any] | Non
 
 _STRING, _NUMBER, _FLAG = {"type": "string"}, {"type": "number"}, {"type": "boolean"}
 _OPTIONAL_STRING = {"type": ["string", "null"]}
+_SNAPSHOT = {
+    "type": "object",
+    "properties": {
+        "messages": {"type": "array"},
+        "previous": _OPTIONAL_STRING,
+        "head": _OPTIONAL_STRING,
+        "version": {"type": "integer"},
+        "aside": {"type": "array"},
+    },
+}
 _ANSWERS: dict[str, dict[str, Any]] = {
     "Welcome": _answer(
         "welcome",
@@ -34,10 +44,12 @@ _ANSWERS: dict[str, dict[str, Any]] = {
     "Subscribed": _answer(
         "subscribed",
         {"conversation": _STRING, "epoch": _STRING, "offset": {"type": "integer"}, "recovered": _FLAG},
-        {"snapshot": {"type": "object", "properties": {"messages": {"type": "array"}}}},
+        {"snapshot": _SNAPSHOT},
     ),
     "Unsubscribed": _answer("unsubscribed", {"conversation": _STRING}),
     "Accepted": _answer("accepted", {"message": _STRING, "duplicate": _FLAG}, {"reply": _OPTIONAL_STRING}),
+    "Chosen": _answer("chosen", {"message": _STRING, "head": _OPTIONAL_STRING}),
+    "Retracted": _answer("retracted", {"message": _STRING}),
     "Cancelling": _answer("cancelling", {"reply": _STRING, "status": _STRING}),
     "Noted": _answer("noted", {}),
     "Pong": _answer("pong", {}),

@@ -7,14 +7,16 @@ from dataclasses import asdict
 from realtime.log.contract import Reading
 from realtime.outbox import Merger
 from realtime.session import ClientFrame, CloseCode, Limits, Refused
+from server.commands.branching import Branching
 from server.commands.cancel_reply import CancelReply
 from server.commands.send_message import SendMessage
 from server.domain.errors import ChatError, Invalid
 from server.domain.ids import new_id
-from server.domain.message import NewMessage
+from server.domain.message import Edit, NewMessage, Regeneration
 from server.domain.wire import DeltaMerger
 from server.queries.access import Queries
 from server.queries.snapshot import Snapshots
+from server.storage.cause import caused_by
 from server.web import frames
 from server.web.auth import Tokens
 from server.web.problems import refusal_of
@@ -32,6 +34,7 @@ class Chat:
         snapshots: Snapshots,
         send: SendMessage,
         cancel: CancelReply,
+        branching: Branching,
         limits: Limits,
     ) -> None:
         self._tokens = tokens
@@ -39,6 +42,7 @@ class Chat:
         self._snapshots = snapshots
         self._send = send
         self._cancel = cancel
+        self._branching = branching
         self.limits = limits
         self._merger = DeltaMerger()
         self._present: Counter[str] = Counter()
@@ -97,7 +101,8 @@ class Chat:
     async def handle(self, user: str, frame: ClientFrame) -> Mapping[str, object]:
         """Do what a frame asks."""
         try:
-            return await self._answer(user, frame)
+            with caused_by(frame.id or new_id("req")):
+                return await self._answer(user, frame)
         except Exception as error:
             # The boundary of a frame: a bug of ours is answered as `internal`, and the socket lives on.
             raise refusal_of(error) from error
@@ -111,6 +116,20 @@ class Chat:
             case frames.Cancel():
                 reply = await self._cancel(user, frame.reply)
                 return {"type": "cancelling", "reply": reply.id, "status": reply.status}
+            case frames.Regenerate():
+                wanted = Regeneration(key=frame.key, settings=frame.settings)
+                sent = await self._branching.regenerate(user, frame.reply, wanted)
+                return {"type": "accepted", **sent.model_dump()}
+            case frames.EditMessage():
+                edit = Edit(text=frame.text, key=frame.key, reply=frame.reply)
+                sent = await self._branching.edit(user, frame.message, edit)
+                return {"type": "accepted", **sent.model_dump()}
+            case frames.Choose():
+                message, head = await self._branching.choose(user, frame.message)
+                return {"type": "chosen", "message": message.id, "head": head}
+            case frames.Retract():
+                message = await self._branching.retract(user, frame.message)
+                return {"type": "retracted", "message": message.id}
             case _:
                 raise Invalid("unknown_type", f"{frame.type} is not served here.", field="type")
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from realtime.log.contract import Position
 from realtime.session import ClientFrame
-from server.domain.message import NewMessage
+from server.domain.message import Edit, NewMessage, Regeneration
 from server.web.problems import decoding_refusal
 
 Identifier = Annotated[str, Field(min_length=1, max_length=64)]
@@ -76,14 +76,55 @@ class Typing(_Frame):
     on: bool
 
 
+class Regenerate(Regeneration, _Frame):
+    """Ask for another answer; the earlier ones are kept beside it."""
+
+    type: Literal["regenerate"]
+    reply: Identifier
+
+
+class EditMessage(Edit, _Frame):
+    """Say one's message differently, with another reply."""
+
+    type: Literal["edit"]
+    message: Identifier
+
+
+class Choose(_Frame):
+    """Go on with the branch on which a message lies."""
+
+    type: Literal["choose"]
+    message: Identifier
+
+
+class Retract(_Frame):
+    """Take a message back."""
+
+    type: Literal["retract"]
+    message: Identifier
+
+
 class Ping(_Frame):
     """Is the line alive?"""
 
     type: Literal["ping"]
 
 
-Frame = Hello | Subscribe | Unsubscribe | Send | Cancel | Typing | Ping
-FRAMES: tuple[type[BaseModel], ...] = (Hello, Subscribe, Unsubscribe, Send, Cancel, Typing, Ping)
+Verb = Send | Cancel | Regenerate | EditMessage | Choose | Retract
+Frame = Hello | Subscribe | Unsubscribe | Verb | Typing | Ping
+FRAMES: tuple[type[BaseModel], ...] = (
+    Hello,
+    Subscribe,
+    Unsubscribe,
+    Send,
+    Cancel,
+    Regenerate,
+    EditMessage,
+    Choose,
+    Retract,
+    Typing,
+    Ping,
+)
 
 _frame: TypeAdapter[Any] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
 

@@ -13,11 +13,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from server.domain.errors import Invalid
+from server.domain.ids import new_id
+from server.storage.cause import caused_by
 from server.storage.pages import Cut, is_number
 from server.web.auth import Tokens, User, bearer
 from server.web.problems import HttpProblem, response_of
 
 MAX_BODY = 1024 * 1024
+_REQUEST_ID = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,18 @@ class Endpoint:
         check_parameters(request, operation.parameters)
         body = await _body(request, operation.body) if operation.body is not None else None
         call = Call(user, dict(request.path_params), dict(request.query_params), body)
-        answer = await operation.handle(call)
+        with caused_by(_request_id(request)):
+            answer = await operation.handle(call)
         if answer is None:
             return Response(status_code=204)
         headers = {"Cache-Control": "no-store"}
         return Response(answer.model_dump_json(), operation.status, headers, media_type="application/json")
+
+
+def _request_id(request: Request) -> str:
+    """The client's (or its proxy's) name for this request, where it has given one."""
+    given = request.headers.get("x-request-id", "")
+    return given if 0 < len(given) <= _REQUEST_ID and given.isprintable() else new_id("req")
 
 
 def check_parameters(request: Request, known: Collection[str]) -> None:

@@ -17,10 +17,14 @@ from realtime.connection import Connection
 from realtime.hub import Hub
 from realtime.presence import Presence
 from realtime.session import Limits
+from server.commands.branching import Branching
 from server.commands.cancel_reply import CancelReply
 from server.commands.characters import Characters
 from server.commands.conversations import Conversations
+from server.commands.line import Line
+from server.commands.reply_settings import SettingsInForce
 from server.commands.send_message import SendMessage
+from server.commands.telling import Telling
 from server.domain.conversation import MAX_TEXT
 from server.domain.settings import ReplySettings
 from server.domain.wire import DeltaMerger
@@ -31,6 +35,7 @@ from server.settings import Settings
 from server.telemetry import metrics_registry
 from server.web.api.characters import CharacterRoutes
 from server.web.api.conversations import ConversationRoutes
+from server.web.api.messages import MessageRoutes
 from server.web.api.replies import ReplyRoutes
 from server.web.api.search import SearchRoutes
 from server.web.api.session import SessionRoutes
@@ -80,19 +85,26 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         presence = await stack.enter_async_context(_running_presence(parts, hub))
         queries = Queries(parts.reads)
         defaults = ReplySettings(provider=parts.default_provider)
-        send = SendMessage(parts.store, parts.reads, parts.announcer, defaults, parts.registry.names, now)
-        cancel = CancelReply(parts.store, parts.reads, parts.writes, parts.announcer, parts.signals, now)
-        limits = replace(SOCKET_LIMITS, sockets=settings.most_sockets)
-        chat = Chat(tokens, queries, Snapshots(parts.reads), send, cancel, limits)
-        sockets, streams = ChatSocket(chat, hub, presence), EventStream(chat, queries, hub, presence)
         names, fallback = parts.registry.names, parts.default_provider
-        conversations = Conversations(parts.store, parts.reads, parts.announcer, names, now)
+        in_force = SettingsInForce(parts.reads, defaults, names)
+        telling = Telling(parts.reads, parts.announcer, parts.signals)
+        line = Line(parts.reads, parts.store, parts.announcer)
+        send = SendMessage(parts.store, parts.reads, in_force, parts.announcer, telling, now)
+        cancel = CancelReply(
+            parts.store, parts.reads, parts.writes, parts.announcer, line, parts.signals, now
+        )
+        branching = Branching(parts.store, parts.reads, in_force, parts.announcer, telling, now)
+        limits = replace(SOCKET_LIMITS, sockets=settings.most_sockets)
+        chat = Chat(tokens, queries, Snapshots(parts.reads), send, cancel, branching, limits)
+        sockets, streams = ChatSocket(chat, hub, presence), EventStream(chat, queries, hub, presence)
+        conversations = Conversations(parts.store, parts.reads, telling, names, now)
         routes = (
             SessionRoutes(tokens, parts.registry, fallback, guests=settings.guests),
             CharacterRoutes(queries, Characters(parts.reads, parts.writes, names, now)),
             ConversationRoutes(queries, conversations, send),
-            ReplyRoutes(queries, cancel),
             SearchRoutes(Search(reading.search_engine(settings, parts.database), parts.reads)),
+            MessageRoutes(queries, branching),
+            ReplyRoutes(queries, cancel, branching),
         )
         gauges = {
             "sockets": ("Open sockets.", lambda: len(sockets.connections)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from realtime.log.writer import Publisher
+from server.commands.line import Line
 from server.queries.context import Contexts
 from server.sagas.reply.ends import Ends
 from server.settings import Settings
@@ -33,7 +34,8 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
     """A worker process, ready to run. Errors: those of `core`."""
     async with core(settings) as parts:
         publisher = Publisher(parts.log)
-        ends = Ends(parts.store, parts.log, parts.announcer, now, parts.instance)
+        turns = Line(parts.reads, parts.store, parts.announcer)
+        ends = Ends(parts.store, parts.log, parts.announcer, turns, now, parts.instance)
         job = ReplyJob(
             parts.store,
             parts.reads,
@@ -43,6 +45,7 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
             parts.queue,
             parts.announcer,
             ends,
+            turns,
             parts.default_provider,
             parts.instance,
             settings.reply_seconds,
@@ -51,7 +54,7 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         rules = Rules(settings.worker_concurrency, settings.lease_seconds, deliveries=settings.job_deliveries)
         lanes = parts.registry.names
         runner = Runner(parts.queue, parts.signals, parts.reads, job, parts.instance, lanes, rules)
-        sweeper = _sweeper(parts, ends)
+        sweeper = _sweeper(parts, ends, turns)
         line = WaitingLine(parts.queue, parts.log, parts.leases, parts.instance, lambda: lanes)
         engine = reading.search_engine(settings, parts.database)
         following = reading.followers(settings, parts.database, engine, parts.instance)
@@ -62,7 +65,7 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
                 task.cancel()
 
 
-def _sweeper(parts: Core, ends: Ends) -> Sweeper:
+def _sweeper(parts: Core, ends: Ends, turns: Line) -> Sweeper:
     return Sweeper(
         parts.store,
         parts.reads,
@@ -70,6 +73,7 @@ def _sweeper(parts: Core, ends: Ends) -> Sweeper:
         parts.leases,
         parts.announcer,
         ends,
+        turns,
         parts.instance,
         now,
     )

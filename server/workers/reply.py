@@ -6,7 +6,7 @@
     context ── what the model gets to see
     generate ─ the provider's deltas into the draft
     save ───── text, usage and end in one transaction, under the fence; before it, the whole is left with the job
-    tell ───── the last event, then the job is done
+    tell ───── the last event; then the conversation's next reply has its turn, and the job is done
 
 A new feature is a stage before or after the provider, never another branch in here.
 """
@@ -28,6 +28,7 @@ from realtime.errors import Unavailable as EngineAway
 from realtime.log.writer import DraftWriter, Publisher
 from realtime.queue.contract import Job, Queue
 from server.commands.announce import Announcer, draft_header, ending, reply_ended
+from server.commands.line import Line
 from server.domain import wire
 from server.domain.errors import ChatError, NotFound, StaleAttempt, Unavailable
 from server.domain.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
@@ -46,6 +47,7 @@ from server.sagas.reply.steps import (
     overdue,
     resume,
 )
+from server.storage.cause import caused_by
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
 from server.workers.generation import Generation, stopped_or_done
@@ -83,6 +85,7 @@ class ReplyJob:
         queue: Queue,
         announcer: Announcer,
         ends: Ends,
+        line: Line,
         default_provider: str,
         worker: str,
         reply_seconds: float,
@@ -96,6 +99,7 @@ class ReplyJob:
         self._queue = queue
         self._announcer = announcer
         self._ends = ends
+        self._line = line
         self._default_provider = default_provider
         self._worker = worker
         self._reply_seconds = reply_seconds
@@ -113,7 +117,9 @@ class ReplyJob:
         except TooLate as error:
             raise Unavailable("The database") from error
         if reply is not None:
-            await self._make(reply, job, resume(reply, job.note, draft), stop)
+            with caused_by(reply.correlation, reply.cause):
+                await self._make(reply, job, resume(reply, job.note, draft), stop)
+            await self._line.advance(reply.conversation)
 
     async def give_up(self, job: Job) -> None:
         """It was tried too often: end it, so that nobody waits. Errors: `Unavailable`."""
@@ -287,6 +293,7 @@ class ReplyJob:
         async for stored in self._store.replay(reply.conversation):
             if isinstance(stored.event, ReplyEnded) and stored.event.reply == reply.id:
                 await self._announcer.publish(reply.conversation, [ending(stored.event)])
+        await self._line.advance(reply.conversation)
 
 
 async def _alongside(claim: asyncio.Task[None], work: Coroutine[Any, Any, None]) -> None:

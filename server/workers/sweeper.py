@@ -19,6 +19,7 @@ from realtime.errors import Unavailable as EngineAway
 from realtime.leases.contract import Leases
 from realtime.queue.contract import Queue
 from server.commands.announce import Announcer
+from server.commands.line import Line
 from server.domain.errors import Unavailable
 from server.domain.events import MessageCreated, ReplyRequested
 from server.domain.reply import Reply
@@ -53,6 +54,7 @@ class Sweeper:
         leases: Leases,
         announcer: Announcer,
         ends: Ends,
+        line: Line,
         process: str,
         clock: Callable[[], datetime],
     ) -> None:
@@ -62,6 +64,7 @@ class Sweeper:
         self._leases = leases
         self._announcer = announcer
         self._ends = ends
+        self._line = line
         self._process = process
         self._clock = clock
         self._missing: dict[str, datetime] = {}
@@ -115,8 +118,14 @@ class Sweeper:
             elif unserved:
                 provider = self._announcer.lane(reply.settings)
                 await self._end(reply, "provider_unknown", f"No worker has the provider {provider!r}.")
-            elif reply.id in missing and (reply.attempt == 0 or missing[reply.id] + _HANDS <= now):
+            elif reply.id in missing and await self._is_due(reply, missing[reply.id], now):
                 await self._queue_again(reply)
+
+    async def _is_due(self, reply: Reply, missed: datetime, now: datetime) -> bool:
+        """Whether it should be in the queue: one that waits for another of its conversation is not there yet."""
+        if reply.attempt:
+            return missed + _HANDS <= now
+        return await self._line.is_first(reply.conversation, reply.id)
 
     async def _end(self, reply: Reply, code: str, detail: str) -> None:
         if await self._ends.fail(reply, code, detail):
@@ -130,12 +139,12 @@ class Sweeper:
         else:
             _log.warning("accepted, not in the queue: mending", reply=reply.id)
         self.counts["queued_again"] += 1
-        created: MessageCreated | None = None
+        created: tuple[int, MessageCreated] | None = None
         async for stored in self._store.replay(reply.conversation):
             match stored.event:
                 case MessageCreated() as event if event.message == reply.message:
-                    created = event
+                    created = stored.version, event
                 case ReplyRequested() as event if event.reply == reply.id:
-                    await self._announcer.sent(created, event)
+                    await self._announcer.sent(created, (stored.version, event))
                 case _:
                     pass

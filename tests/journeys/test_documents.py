@@ -81,6 +81,11 @@ async def test_every_frame_is_as_documented(house: House, ada: Http) -> None:
         await device.ask("typing", conversation=conversation, on=True)
         while not {"presence", "typing"} <= {frame["type"] for frame in device.heard}:
             await device.read()
+        await device.ask("edit", message=completed["message"], text="by the way", reply=False)
+        await device.ask("choose", message=completed["message"])
+        again = await device.ask("regenerate", reply=completed["reply"])
+        await device.until_end(again["reply"])
+        await device.ask("retract", message=again["reply"])
         await ada.ask("PATCH", path, {"title": "Of everything", "settings": {"temperature": 1}})
         async with chat(house.there, ada.token, device.reader) as other:
             await other.ask("subscribe", conversation=conversation, after=device.reader.after)
@@ -94,6 +99,7 @@ async def test_every_frame_is_as_documented(house: House, ada: Http) -> None:
     for frame in heard:
         schemas.check(frame)
     said_by_clients = {"hello", "subscribe", "unsubscribe", "send", "cancel", "ping"}
+    said_by_clients |= {"regenerate", "edit", "choose", "retract"}
     assert {frame["type"] for frame in heard} == schemas.types - said_by_clients - HELD_BACK
 
 
@@ -105,6 +111,10 @@ async def test_every_frame_is_as_documented(house: House, ada: Http) -> None:
         {"type": "send", "conversation": "cnv_1", "text": "x", "key": "k", "reply": {"model": "m"}},
         {"type": "send", "conversation": "cnv_1", "text": "x", "reply": False},
         {"type": "cancel", "reply": "msg_1"},
+        {"type": "regenerate", "reply": "msg_1", "key": "k", "settings": {"model": "m"}},
+        {"type": "edit", "message": "msg_1", "text": "x", "key": "k", "reply": {"model": "m"}},
+        {"type": "choose", "message": "msg_1"},
+        {"type": "retract", "message": "msg_1"},
     ],
 )
 async def test_what_a_client_says_is_as_documented(ada: Http, frame: dict[str, Any]) -> None:

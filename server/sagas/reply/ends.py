@@ -1,7 +1,7 @@
 """The ends of a reply that no worker makes: given up, too late, without a provider, or stopped before it began.
 
 The compensation of the saga, the same wherever it failed: what text there is stays, the account gets what was used, the
-reply's place in the queue becomes free, and the clients are told.
+reply's place in the queue becomes free, the clients are told, and the next one has its turn.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from providers.contract import estimate_tokens
 from realtime.errors import Unavailable as EngineAway
 from realtime.log.contract import Log
 from server.commands.announce import Announcer, ending
+from server.commands.line import Line
 from server.domain.errors import StaleAttempt
 from server.domain.events import (
     Event,
@@ -26,6 +27,7 @@ from server.domain.events import (
 )
 from server.domain.events import UsageRecorded as Recorded
 from server.domain.reply import Reply, Timing, Usage
+from server.storage.cause import caused_by
 from server.storage.event_store import EventStore
 
 _log = structlog.get_logger(__name__)
@@ -35,11 +37,18 @@ class Ends:
     """Ends replies under their fence: whoever comes second, finds it ended."""
 
     def __init__(
-        self, store: EventStore, log: Log, announcer: Announcer, clock: Callable[[], datetime], actor: str
+        self,
+        store: EventStore,
+        log: Log,
+        announcer: Announcer,
+        line: Line,
+        clock: Callable[[], datetime],
+        actor: str,
     ) -> None:
         self._store = store
         self._log = log
         self._announcer = announcer
+        self._line = line
         self._clock = clock
         self._actor = actor
 
@@ -54,11 +63,13 @@ class Ends:
 
     async def _end(self, reply: Reply, ended: ReplyEnded) -> bool:
         try:
-            await self._store.append(closing(reply, ended), actor=self._actor)
+            with caused_by(reply.correlation, reply.cause):
+                await self._store.append(closing(reply, ended), actor=self._actor)
         except StaleAttempt:
             return False
         _log.warning("ended in place of a worker", reply=reply.id, type=ended.type)
         await self._announcer.publish(reply.conversation, [ending(ended)])
+        await self._line.advance(reply.conversation)
         return True
 
     async def _common(self, reply: Reply) -> dict[str, Any]:

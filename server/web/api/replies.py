@@ -1,26 +1,31 @@
-"""Replies: how one is getting on, and stopping it."""
+"""Replies: how one is getting on, stopping it, and another one instead."""
 
+from server.commands.branching import Branching
 from server.commands.cancel_reply import CancelReply
+from server.domain.message import Regeneration, Sent
 from server.domain.reply import Reply
 from server.queries.access import Queries
 from server.web.operations import Call, Operation
 
 _TAG = "Replies"
 _ONE = "/v1/replies/{id}"
+_ANOTHER = "Another answer to the same message; this one is kept beside it"
 
 
 class ReplyRoutes:
     """`/v1/replies`."""
 
-    def __init__(self, queries: Queries, cancel: CancelReply) -> None:
+    def __init__(self, queries: Queries, cancel: CancelReply, branching: Branching) -> None:
         self._queries = queries
         self._cancel = cancel
+        self._branching = branching
 
     def operations(self) -> list[Operation]:
         """The routes, in the order of the documentation."""
         return [
             Operation("GET", _ONE, "One reply", self.reply, _TAG, None, Reply),
             Operation("POST", f"{_ONE}/cancel", "Stop it", self.cancel, _TAG, None, Reply, 202),
+            Operation("POST", f"{_ONE}/regenerate", _ANOTHER, self.regenerate, _TAG, Regeneration, Sent, 202),
         ]
 
     async def reply(self, call: Call) -> Reply:
@@ -30,3 +35,7 @@ class ReplyRoutes:
     async def cancel(self, call: Call) -> Reply:
         """Stop a reply."""
         return await self._cancel(call.user.id, call.path["id"])
+
+    async def regenerate(self, call: Call) -> Sent:
+        """Ask for another answer."""
+        return await self._branching.regenerate(call.user.id, call.path["id"], call.body)

@@ -52,7 +52,13 @@ def test_what_says_nothing_is_left_out_where_it_is_optional() -> None:
 @pytest.mark.parametrize("kind", wire.EVENTS, ids=lambda kind: kind.__name__)
 def test_every_event_can_be_read_back_and_refuses_what_it_does_not_know(kind: type[wire.Event]) -> None:
     """A body made of an event's own schema is the event again; a field more is an error."""
-    values: dict[type, Any] = {str: "x", int: 1, float: 1.0, datetime: datetime(2026, 11, 22, tzinfo=UTC)}
+    values: dict[type, Any] = {
+        str: "x",
+        int: 1,
+        bool: True,
+        float: 1.0,
+        datetime: datetime(2026, 11, 22, tzinfo=UTC),
+    }
     event = kind(**{field.name: _example(field.type, values) for field in msgspec.structs.fields(kind)})
     assert msgspec.json.decode(event.body(), type=kind) == event
     with pytest.raises(msgspec.ValidationError):

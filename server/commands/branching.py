@@ -1,0 +1,133 @@
+"""Another answer, another wording, another branch, and taking a message back: over the socket and over HTTP."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from server.commands.announce import Announcer
+from server.commands.deciding import Decided, Decision, decide
+from server.commands.reply_settings import SettingsInForce
+from server.commands.telling import Telling
+from server.domain import branches
+from server.domain.conversation import Conversation
+from server.domain.errors import Conflict, NotFound
+from server.domain.events import Event, MessageCreated, ReplyRequested
+from server.domain.message import Edit, Message, Regeneration, Sent
+from server.storage.event_store import Duplicate, EventStore
+from server.storage.reads import Reads
+
+
+class Branching:
+    """Each method returns when it is stored.
+
+    Errors: `NotFound`, `Forbidden`, `Invalid`, `Conflict`, `Overloaded`, `Unavailable`.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        reads: Reads,
+        settings: SettingsInForce,
+        announcer: Announcer,
+        telling: Telling,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._reads = reads
+        self._settings = settings
+        self._announcer = announcer
+        self._telling = telling
+        self._clock = clock
+
+    async def regenerate(self, user: str, reply: str, wanted: Regeneration) -> Sent:
+        """Another answer to the same message; the earlier ones stay beside it."""
+        conversation = (await self._reads.reply(reply)).conversation
+
+        async def decision(state: Conversation) -> Sequence[Event]:
+            state.admit(user)
+            if wanted.key and await self._reads.regenerated(conversation, wanted.key) is not None:
+                return []
+            settings = await self._settings(state, wanted.settings)
+            await self._announcer.place(user, settings)  # what is accepted always has one
+            tree = await self._reads.tree(conversation)
+            return branches.regenerate(state, tree, user, reply, settings, wanted.key, self._clock())
+
+        decided = await self._decide(user, conversation, decision)
+        if decided is not None and (sent := _sent(decided)) is not None:
+            return sent
+        found = await self._reads.regenerated(conversation, wanted.key or "")
+        if found is None:
+            raise NotFound("reply")
+        earlier, asker = found
+        known = await self._reads.message(reply)
+        if asker != user or earlier.message != known.reply_to:
+            raise Conflict("key_reused", "This key was used for another request.", field="key")
+        return earlier
+
+    async def edit(self, user: str, message: str, new: Edit) -> Sent:
+        """Say it differently: a branch of its own, from where the message stands."""
+        old = await self._reads.message(message)
+        conversation = old.conversation
+
+        async def decision(state: Conversation) -> Sequence[Event]:
+            state.admit(user)
+            if new.key and await self._reads.sent(conversation, user, new.key) is not None:
+                return []
+            settings = await self._settings(state, new.reply)
+            if new.reply is not False:
+                await self._announcer.place(user, settings)  # what is accepted always has one
+            tree = await self._reads.tree(conversation)
+            return branches.edit(state, tree, user, message, new, settings, self._clock())
+
+        decided = await self._decide(user, conversation, decision)
+        if decided is not None and (sent := _sent(decided)) is not None:
+            return sent
+        found = await self._reads.sent(conversation, user, new.key or "")
+        if found is None:
+            raise NotFound("message")
+        earlier, text = found
+        if text != new.text or (await self._reads.message(earlier.message)).parent != old.parent:
+            raise Conflict("key_reused", "This key was used for another message.", field="key")
+        return earlier
+
+    async def choose(self, user: str, message: str) -> tuple[Message, str | None]:
+        """Go on with the branch on which a message lies; the message as it is then, and the last of the branch."""
+        conversation = (await self._reads.message(message)).conversation
+
+        async def decision(state: Conversation) -> Sequence[Event]:
+            state.admit(user)
+            tree = await self._reads.tree(conversation)
+            return branches.choose(state, tree, user, message, self._clock())
+
+        await self._decide(user, conversation, decision)
+        head = (await self._reads.conversation(conversation)).head
+        return await self._reads.message(message), head
+
+    async def retract(self, user: str, message: str) -> Message:
+        """Take a message back: its place stays, its text is gone."""
+        conversation = (await self._reads.message(message)).conversation
+
+        async def decision(state: Conversation) -> Sequence[Event]:
+            state.admit(user)
+            tree = await self._reads.tree(conversation)
+            return branches.retract(state, tree, user, message, self._clock())
+
+        await self._decide(user, conversation, decision)
+        return await self._reads.message(message)
+
+    async def _decide(self, user: str, conversation: str, decision: Decision) -> Decided | None:
+        """None: an idempotency key was used at this very moment."""
+        try:
+            decided = await decide(self._store, self._reads, conversation, user, decision)
+        except Duplicate:
+            return None
+        await self._telling(decided)
+        return decided
+
+
+def _sent(decided: Decided) -> Sent | None:
+    created = next((event for event in decided.events if isinstance(event, MessageCreated)), None)
+    requested = next((event for event in decided.events if isinstance(event, ReplyRequested)), None)
+    message = created.message if created else requested.message if requested else None
+    if message is None:
+        return None
+    return Sent(message=message, reply=requested.reply if requested else None, duplicate=False)

@@ -1,0 +1,46 @@
+"""How a reply is to be made: what a request, the conversation, its character and the server say about it together."""
+
+from collections.abc import Collection
+
+from server.domain.conversation import Conversation
+from server.domain.errors import Invalid, NotFound
+from server.domain.settings import ReplySettings
+from server.storage.reads import Reads
+
+
+class SettingsInForce:
+    """Call it; who is nearer to the reply decides."""
+
+    def __init__(self, reads: Reads, defaults: ReplySettings, providers: Collection[str]) -> None:
+        self._reads = reads
+        self._defaults = defaults
+        self._providers = providers
+
+    async def __call__(self, state: Conversation, wanted: ReplySettings | bool) -> ReplySettings:
+        """`wanted` over the conversation over its character over the server; False wants no reply.
+
+        Errors: `Invalid` with `unknown_provider`; `Unavailable`.
+        """
+        settings = self._defaults
+        if state.character is not None:
+            try:
+                character = await self._reads.character(state.character)
+                settings = character.reply_settings().over(settings)
+            except NotFound:
+                pass  # deleted meanwhile: the conversation goes on without
+        settings = state.settings.over(settings)
+        if isinstance(wanted, ReplySettings):
+            settings = wanted.over(settings)
+        check_provider(settings, self._providers)
+        return settings
+
+
+def check_provider(settings: ReplySettings, providers: Collection[str]) -> None:
+    """Errors: `Invalid` with `unknown_provider`."""
+    if settings.provider is not None and settings.provider not in providers:
+        known = ", ".join(sorted(providers))
+        raise Invalid(
+            "unknown_provider",
+            f"There is no provider {settings.provider!r} here, only {known}.",
+            field="provider",
+        )
