@@ -8,12 +8,14 @@ from server.projections.contract import Fact
 
 _NOTHING_TO_READ = (
     events.ConversationCreated,
+    events.ConversationArchived,
+    events.MessageEdited,
     events.ReplyRequested,
+    events.ReplyRegenerated,
+    events.ReplyInterrupted,
     events.ReplyStarted,
     events.ToolResultsGiven,
 )
-
-_ENDS = ("reply.completed", "reply.failed", "reply.cancelled")
 
 
 @dataclass(slots=True)
@@ -39,9 +41,9 @@ def touched(facts: Sequence[Fact]) -> dict[str, Touched]:
             one.deleted = True
         elif isinstance(event, events.ConversationChanged):
             one.readers = True
-        elif isinstance(event, events.MessageCreated):
+        elif isinstance(event, events.MessageCreated | events.MessageRetracted):
             one.messages.add(event.message)
-        elif event.type in _ENDS:
+        elif isinstance(event, events.ReplyEnded):
             one.messages.add(event.reply)
         else:
             one.all = True
