@@ -14,6 +14,7 @@ from realtime.queue.redis import RedisQueue
 from realtime.redis import command_client
 from server import wiring
 from server.commands.announce import Announcer
+from server.commands.line import Line
 from server.domain.errors import NotFound
 from server.domain.reply import Reply
 from server.sagas.reply.ends import Ends
@@ -125,8 +126,9 @@ async def jobs(settings: Settings) -> AsyncGenerator[Jobs]:
     ):
         log, queue = RedisLog(engine), RedisQueue(engine, settings.lease_seconds, settings.queue_depth)
         announcer = Announcer(log, queue, settings.provider or "")
-        ends = Ends(EventStore(client), log, announcer, wiring.now, "operator")
-        yield Jobs(queue, Reads(), Writes(), ends)
+        reads, store = Reads(), EventStore(client)
+        ends = Ends(store, log, announcer, Line(reads, store, announcer), wiring.now, "operator")
+        yield Jobs(queue, reads, Writes(), ends)
 
 
 def _moment(seconds: float) -> str:
