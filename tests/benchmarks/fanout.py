@@ -113,9 +113,9 @@ async def others(engines: Engines, rounds: int) -> AsyncGenerator[Result]:
 
 
 def _body() -> bytes:
-    """An event that is 120 bytes long as a frame, with an offset of two or three digits."""
-    filling = "x" * (FRAME_BYTES - len('{"type":"reply.delta","text":"","offset":100}'))
-    return f'{{"type":"reply.delta","text":"{filling}"}}'.encode()
+    """An event that merges with none, 120 bytes long as a frame, with an offset of two or three digits."""
+    filling = "x" * (FRAME_BYTES - len('{"type":"reply.stage","text":"","offset":100}'))
+    return f'{{"type":"reply.stage","text":"{filling}"}}'.encode()
 
 
 def following(ours: Tertulia, conversations: list[str]) -> Plan:
@@ -126,7 +126,7 @@ def following(ours: Tertulia, conversations: list[str]) -> Plan:
         protocol="chat.v1",
         greetings=[ours.greeting(conversation) for conversation in conversations],
         ready='{"type":"subscribed"',
-        counted='{"type":"reply.delta"',
+        counted='{"type":"reply.',
     )
 
 

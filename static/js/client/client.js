@@ -13,9 +13,11 @@ import { Conversation } from "./conversation.js";
 import { ChatError, Refused, SignedOut } from "./errors.js";
 import { Http } from "./http.js";
 import { Session } from "./session.js";
+import { listenTo } from "./surroundings.js";
 import { codePoints } from "./text.js";
 
 const SUBPROTOCOL = "chat.v1";
+const OVERSLEPT = 5_000;
 
 /** What the client needs of its surroundings; tests and other runtimes give their own. */
 const platform = () => ({
@@ -25,6 +27,10 @@ const platform = () => ({
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
   /** Milliseconds of a clock that never goes back. */
   now: () => performance.now(),
+  /** Milliseconds of the clock on the wall, which goes on while the device sleeps; the other one may not. */
+  wall: () => Date.now(),
+  /** Where `online`, `offline` and the like are heard. */
+  surroundings: globalThis,
   random: Math.random,
   /** An idempotency key: nobody ever made it before. */
   key: () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join(""),
@@ -52,6 +58,7 @@ export class Client {
     this.timer = null;
     this.currentToken = undefined;
     this.refusedToken = undefined;
+    this.stopListening = null;
   }
 
   /** `{phase, attempt, retryAt, reason}`; `retryAt` counts as `platform.now()` does. */
@@ -71,15 +78,27 @@ export class Client {
 
   /** Opens the connection and keeps it. Also the way back after "signed out" and "refused". */
   connect() {
+    this.stopListening ??= listenTo(this.platform.surroundings, {
+      online: () => this.online(true),
+      offline: () => this.online(false),
+      woken: () => this.woken(),
+    });
     this.#run((now) => this.session.start(now));
     return this;
   }
 
   close() {
+    this.stopListening?.();
+    this.stopListening = null;
     this.#run(() => this.session.stop());
   }
 
-  /** To be told by the surroundings: the device has (or has lost) its network. */
+  /** The device has slept, or may have: what is connected is put to the test. Heard by itself where browsers tell. */
+  woken() {
+    this.#run((now) => this.session.woken(now));
+  }
+
+  /** The device has (or has lost) its network. Heard by itself where browsers tell. */
   online(is = true) {
     this.#run((now) => (is ? this.session.online(now) : this.session.offline(now)));
   }
@@ -122,6 +141,11 @@ export class Client {
 
   unfollow(conversation) {
     this.#run((now) => this.session.unfollow(now, conversation.id));
+  }
+
+  /** Sends a frame that wants no answer, if there is a connection. */
+  tell(frame) {
+    this.#run(() => this.session.tell(frame));
   }
 
   mark({ id, transcript }) {
@@ -236,9 +260,12 @@ export class Client {
     this.timer = null;
     if (deadline === Infinity) return;
     const wait = Math.max(0, deadline - this.platform.now());
+    const [begun, wall] = [this.platform.now(), this.platform.wall()];
     const id = this.platform.setTimeout(() => {
       this.timer = null;
-      this.#run((now) => this.session.tick(now));
+      // Where our clock stood still while the device slept, the one on the wall tells.
+      const slept = this.platform.wall() - wall - (this.platform.now() - begun) > OVERSLEPT;
+      this.#run((now) => (slept ? this.session.woken(now) : this.session.tick(now)));
     }, Math.ceil(wait) + 1);
     this.timer = { deadline, id };
   }

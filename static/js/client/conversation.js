@@ -3,6 +3,7 @@
  * `client.conversation(id)`; it is followed on the socket while somebody watches it.
  */
 
+import { heard, nobody, silent, Typist } from "./company.js";
 import { sha256 } from "./digest.js";
 import { accepted, dropped, failed, matching, nothing, sending } from "./outgoing.js";
 import { apply, blank, hasOlder, install, prepend } from "./transcript.js";
@@ -16,6 +17,9 @@ export class Conversation {
     this.id = id;
     this.transcript = blank;
     this.outgoing = nothing;
+    /** Who is here and who types: `{users, count, typing}`. */
+    this.company = nobody;
+    this.typist = new Typist((on) => client.tell({ type: "typing", conversation: id, on }), client.platform);
     /** Why it cannot be followed (an error), or null. */
     this.error = null;
     /** Whether the first snapshot has come. */
@@ -29,8 +33,8 @@ export class Conversation {
   }
 
   /**
-   * Calls `listener` after each change, with the id of the one message that has changed, or null when more has. The
-   * conversation is followed from the first watcher on until the last one leaves.
+   * Calls `listener` after each change, with the id of the one message that has changed, null when more has, or "company"
+   * when others came, went or type. The conversation is followed from the first watcher on until the last one leaves.
    *
    * @param {(changed: string | null) => void} listener @returns {() => void} ends it
    */
@@ -51,6 +55,7 @@ export class Conversation {
    * @returns {Promise<{message: string, reply: string | null, duplicate: boolean}>} when it is stored
    */
   async send(text, { key = this.client.platform.key(), reply } = {}) {
+    this.typist.stop();
     this.#setOutgoing(sending(this.outgoing, { key, text, reply }));
     try {
       this.client.checkSize(text);
@@ -81,6 +86,16 @@ export class Conversation {
     return this.client.request({ type: "cancel", reply }, { keep: true });
   }
 
+  /** To be called at each key that is touched in what will be a message: others see that one types. */
+  type() {
+    if (this.settled) this.typist.key();
+  }
+
+  /** The draft was thrown away. */
+  stopTyping() {
+    this.typist.stop();
+  }
+
   /** Loads one page of older messages. @returns {Promise<boolean>} whether there may be more */
   async older() {
     if (!hasOlder(this.transcript)) return false;
@@ -95,7 +110,7 @@ export class Conversation {
   /** @param {object} frame an event of this conversation, or `subscribed` */
   receive(frame) {
     if (frame.type === "subscribed") this.#install(frame);
-    else if (frame.offset === undefined) this.client.emit("event", frame);
+    else if (frame.offset === undefined) this.#hear(frame);
     else if (this.settled) this.#apply(frame);
   }
 
@@ -111,6 +126,14 @@ export class Conversation {
     this.#tell(null);
   }
 
+  #hear(frame) {
+    const company = heard(this.company, frame, this.client.user);
+    if (company === this.company) return;
+    this.company = company;
+    this.#tell("company");
+    this.client.emit("event", frame);
+  }
+
   #follow() {
     this.following = true;
     this.client.follow(this);
@@ -119,6 +142,7 @@ export class Conversation {
   #unfollow() {
     this.following = false;
     this.settled = false;
+    this.typist.stop();
     this.client.unfollow(this);
   }
 
@@ -134,6 +158,7 @@ export class Conversation {
     this.error = null;
     this.loaded = true;
     this.settled = true;
+    this.company = silent(this.company);
     for (const message of this.transcript.messages) this.#showBack(message);
     this.client.mark(this);
     this.#tell(null);

@@ -24,6 +24,8 @@ const GREETING = 10_000; // from the beginning of a connection to `welcome`
 const ANSWER = 15_000; // from a frame on the wire to its answer
 const PATIENCE = 300_000; // for a request that waits for a connection
 const PONG = 10_000; // from our `ping` to any sign of life
+const AWAKE = 4_000; // the same, when there is reason to believe that the socket did not survive
+const OVERSLEPT = 5_000; // a tick that comes so late says that the device has slept
 const STEADY = 5_000; // a connection that lasts so long forgets the failures before it
 const OPEN_ENDED = Infinity;
 
@@ -49,6 +51,7 @@ export class Session {
     this.heartbeat = OPEN_ENDED;
     this.heardAt = 0;
     this.pingedAt = null;
+    this.pong = PONG;
     this.phaseDeadline = OPEN_ENDED;
     this.goingAway = null;
     this.renewed = false;
@@ -94,6 +97,11 @@ export class Session {
     return id;
   }
 
+  /** Says something that wants no answer and is of no use later. */
+  tell(frame) {
+    if (this.phase === "open") this.effects.push({ do: "write", frame });
+  }
+
   // What happened.
 
   /** The socket is open. */
@@ -135,7 +143,13 @@ export class Session {
   online(now) {
     if (this.phase === "offline" || this.phase === "waiting") this.#connect(now);
     // A socket that survived the change of network by luck is found out by asking.
-    else if (this.phase === "open") this.#ping(now);
+    else if (this.phase === "open") this.#ping(now, AWAKE);
+  }
+
+  /** The device has slept, or the page was out of sight: the socket may have died without a word. */
+  woken(now) {
+    if (this.phase === "waiting") this.#connect(now);
+    else if (this.phase === "open") this.#ping(now, AWAKE);
   }
 
   /** The device has left the network: trying would be pointless. */
@@ -156,8 +170,9 @@ export class Session {
       if (now >= request.deadline) this.#overdue(now, request);
     }
     if (this.phase !== "open") return;
-    if (this.pingedAt === null && now >= this.heardAt + this.heartbeat) this.#ping(now);
-    else if (this.pingedAt !== null && now >= this.pingedAt + PONG) this.#drop(now);
+    if (this.pingedAt === null && now >= this.heardAt + this.heartbeat) {
+      this.#ping(now, now - this.heardAt - this.heartbeat > OVERSLEPT ? AWAKE : PONG);
+    } else if (this.pingedAt !== null && now >= this.pingedAt + this.pong) this.#drop(now);
   }
 
   // What the shell reads.
@@ -167,7 +182,7 @@ export class Session {
     let due = this.phaseDeadline;
     for (const request of this.requests.values()) due = Math.min(due, request.deadline);
     if (this.phase !== "open") return due;
-    return Math.min(due, this.pingedAt === null ? this.heardAt + this.heartbeat : this.pingedAt + PONG);
+    return Math.min(due, this.pingedAt === null ? this.heardAt + this.heartbeat : this.pingedAt + this.pong);
   }
 
   /** What a person may want to know: the phase, when the next attempt is, how many failed, and why it was given up. */
@@ -267,8 +282,10 @@ export class Session {
     this.effects.push({ do: "fail", id: request.id, error });
   }
 
-  #ping(now) {
+  #ping(now, patience) {
+    if (this.pingedAt !== null) return; // one that waits for its answer already is older, and as good
     this.pingedAt = now;
+    this.pong = patience;
     this.effects.push({ do: "write", frame: { type: "ping" } });
   }
 

@@ -12,13 +12,15 @@ const CODE_POINTS_PER_TOKEN = 4; // about right for prose in the languages of Eu
  * @param {boolean} [known.sending] a message of ours is on its way
  * @param {boolean} [known.stopping] we have asked for a stop
  * @param {number | null} [known.rate] tokens a second, about
+ * @param {number} [known.typing] how many others type
  * @param {number} known.now of the clock of `retryAt`
  * @returns {{kind: "rest" | "work" | "trouble", text: string}}
  */
-export function activity({ status, troubled, reply, sending, stopping, rate, now }) {
+export function activity({ status, troubled, reply, sending, stopping, rate, typing, now }) {
   if (troubled || status.phase === "refused") return { kind: "trouble", text: connection(status, now) };
   if (reply) return { kind: "work", text: stopping ? "Stopping" : progress(reply, rate) };
   if (sending) return { kind: "work", text: "Sending" };
+  if (typing) return { kind: "rest", text: typing === 1 ? "Somebody is typing" : `${typing} people are typing` };
   return { kind: "rest", text: "" };
 }
 
@@ -88,4 +90,10 @@ const REASONS = {
 /** Why a reply failed, as a helpful sentence. @param {{code?: string, detail?: string} | null} error */
 export function explain(error) {
   return REASONS[error?.code] ?? error?.detail ?? "The reply did not come about.";
+}
+
+/** Who is here beside oneself: "1 other here", or nothing. @param {{users: readonly string[], count: number}} company */
+export function others({ users, count }, me) {
+  const number = count - (me === null || count > users.length || users.includes(me) ? 1 : 0);
+  return number > 0 ? `${number} ${number === 1 ? "other" : "others"} here` : "";
 }

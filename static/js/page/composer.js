@@ -29,6 +29,11 @@ export function Composer({ salon, state, about, conversation, field, onSend }) {
     event.preventDefault();
     send();
   };
+  const input = ({ target }) => {
+    setText(target.value);
+    if (target.value.trim()) conversation?.type();
+    else conversation?.stopTyping();
+  };
   const submit = (event) => {
     event.preventDefault();
     send();
@@ -45,7 +50,7 @@ export function Composer({ salon, state, about, conversation, field, onSend }) {
         enterkeyhint="send"
         autocomplete="off"
         value=${text}
-        onInput=${(event) => setText(event.target.value)}
+        onInput=${input}
         onKeyDown=${key}
       ></textarea>
       <div class="composer-row">

@@ -16,8 +16,6 @@ function readRoute() {
 }
 
 addEventListener("hashchange", readRoute);
-addEventListener("online", () => salon.client.online(true));
-addEventListener("offline", () => salon.client.online(false));
 // What other tabs and devices have begun meanwhile.
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && salon.refresh());
 

@@ -2,6 +2,7 @@
 
 import { useLayoutEffect, useState } from "preact/hooks";
 
+import { others } from "./activity.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Icon } from "./icons.js";
@@ -38,7 +39,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
 
   return html`
     <main class="room" inert=${covered}>
-      <${Header} salon=${salon} about=${about} onMenu=${onMenu} onBegin=${onBegin} />
+      <${Header} salon=${salon} about=${about} conversation=${conversation} onMenu=${onMenu} onBegin=${onBegin} />
       ${conversation
         ? html`<${Thread} salon=${salon} conversation=${conversation} about=${about} sent=${sent} onSend=${send} />`
         : html`<${Welcome} salon=${salon} state=${state} composer=${composer} onSend=${send} onDialog=${onDialog} />`}
@@ -51,7 +52,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
   `;
 }
 
-function Header({ salon, about, onMenu, onBegin }) {
+function Header({ salon, about, conversation, onMenu, onBegin }) {
   const [renaming, setRenaming] = useState(false);
   const finish = (title) => {
     setRenaming(false);
@@ -66,9 +67,18 @@ function Header({ salon, about, onMenu, onBegin }) {
         ${about &&
         !renaming &&
         html`<h1><button title="Rename" onClick=${() => setRenaming(true)}>${titleOf(about)}</button></h1>`}
-        ${character && html`<p>with ${character.name}</p>`}
+        <p>
+          ${character && html`<span>with ${character.name}</span>`}
+          ${conversation && html`<${Here} key=${conversation.id} salon=${salon} conversation=${conversation} />`}
+        </p>
       </div>
       <button class="icon-button only-phone" aria-label="New conversation" onClick=${onBegin}><${Icon} name="plus" /></button>
     </header>
   `;
+}
+
+/** Who else has this conversation open. */
+function Here({ salon, conversation }) {
+  const text = useWatched(conversation, ({ company }) => others(company, salon.client.user));
+  return text && html`<span class="here" data-testid="here">${text}</span>`;
 }

@@ -23,8 +23,9 @@ export function StatusLine({ salon, status, conversation }) {
 function Doing({ salon, status, conversation }) {
   const reply = useWatched(conversation, ({ transcript }) => inFlight(transcript));
   const sending = useWatched(conversation, ({ outgoing }) => outgoing.some((entry) => entry.status === "sending"));
+  const typing = useWatched(conversation, ({ company }) => company.typing.length);
   const pace = usePace(reply);
-  const known = { status, troubled: false, reply, sending, rate: pace, stopping: reply && salon.state.stopping === reply.id, now: 0 };
+  const known = { status, troubled: false, reply, sending, typing, rate: pace, stopping: reply && salon.state.stopping === reply.id, now: 0 };
   const { kind, text } = activity(known);
   return html`<${Line} kind=${kind} text=${text} hint=${reply ? "Esc to stop" : null} />`;
 }

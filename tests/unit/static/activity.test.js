@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { activity, explain, rate, summary } from "../../../static/js/page/activity.js";
+import { activity, explain, others, rate, summary } from "../../../static/js/page/activity.js";
 
 const open = { phase: "open", retryAt: null, reason: null };
 const said = (known) => activity({ status: open, troubled: false, now: 0, ...known }).text;
@@ -53,4 +53,17 @@ test("every failure that the protocol names is explained, and others by the serv
   assert.ok(codes.size > 5);
   for (const code of codes) assert.notEqual(explain({ code }), explain(null), code);
   assert.equal(explain({ code: "of_tomorrow", detail: "A sentence." }), "A sentence.");
+});
+
+test("others who type are told of when nothing else is going on", () => {
+  assert.equal(said({ typing: 1 }), "Somebody is typing");
+  assert.equal(said({ typing: 2 }), "2 people are typing");
+  assert.equal(said({ typing: 1, sending: true }), "Sending");
+});
+
+test("who is here is told of without oneself", () => {
+  assert.equal(others({ users: [], count: 0 }, "usr_1"), "");
+  assert.equal(others({ users: ["usr_1"], count: 1 }, "usr_1"), "");
+  assert.equal(others({ users: ["usr_1", "usr_2"], count: 2 }, "usr_1"), "1 other here");
+  assert.equal(others({ users: ["usr_2"], count: 150 }, "usr_1"), "149 others here");
 });

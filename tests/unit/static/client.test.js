@@ -199,3 +199,105 @@ test("problems over HTTP are errors with the server's code and sentence", async 
   await assert.rejects(client.http.get("v1/me"), { code: "unreachable" });
   server = await new Double().start(Number(new URL(url).port));
 });
+
+const presence = (users) => server.say({ type: "presence", conversation: "cnv_1", users, count: users.length });
+const typing = (user, on) => server.say({ type: "typing", conversation: "cnv_1", user, on });
+
+test("who is here and who types is known, oneself left out of the latter", async () => {
+  const heard = [];
+  conversation.watch((changed) => heard.push(changed));
+  await connected();
+  presence(["usr_1", "usr_2"]);
+  typing("usr_1", true);
+  typing("usr_2", true);
+  await until(() => conversation.company.typing.length, "typing");
+  assert.deepEqual(conversation.company, { users: ["usr_1", "usr_2"], count: 2, typing: ["usr_2"] });
+  assert.ok(heard.includes("company"));
+  server.cut();
+  await until(() => conversation.company.typing.length === 0, "silent again");
+  assert.equal(conversation.company.count, 2);
+});
+
+test("one says that one types, once, and that one has stopped", async () => {
+  conversation.watch(() => {});
+  await connected();
+  for (let keys = 0; keys < 5; keys += 1) conversation.type();
+  await conversation.send("Hola");
+  const said = server.frames.filter((frame) => frame.type === "typing").map((frame) => frame.on);
+  assert.deepEqual(said, [true, false]);
+});
+
+test("the surroundings are heard without anybody's help", async () => {
+  client.close();
+  const surroundings = new EventTarget();
+  surroundings.document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  client = new Client({ url: server.url, token: "good", platform: { WebSocket, random: () => 0, surroundings } }).connect();
+  conversation = client.conversation("cnv_1");
+  conversation.watch(() => {});
+  await connected();
+  surroundings.dispatchEvent(new Event("offline"));
+  assert.equal(client.status.phase, "offline");
+  server.publish({ type: "message.created", message: { id: "msg_1", seq: 1, role: "user", text: "missed", status: "completed" } });
+  surroundings.dispatchEvent(new Event("online"));
+  await until(() => texts().includes("missed"), "resumed");
+  const pings = () => server.frames.filter((frame) => frame.type === "ping").length;
+  surroundings.document.dispatchEvent(new Event("visibilitychange"));
+  await until(() => pings() === 1, "asked");
+  client.close();
+  surroundings.dispatchEvent(new Event("online"));
+  assert.equal(client.status.phase, "idle");
+});
+
+test("a laptop that slept finds its dead socket out, and resumes", async () => {
+  client.close();
+  let [slept, monotonic] = [0, 0];
+  const timers = new Map();
+  const clock = {
+    now: () => performance.now() + monotonic,
+    wall: () => Date.now() + monotonic + slept,
+    setTimeout: (run, wait) => {
+      const id = setTimeout(run, Math.min(wait, 50));
+      timers.set(id, run);
+      return id;
+    },
+    surroundings: undefined,
+  };
+  client = new Client({ url: server.url, token: "good", platform: { WebSocket, random: () => 0, ...clock } }).connect();
+  conversation = client.conversation("cnv_1");
+  conversation.watch(() => {});
+  await connected();
+  server.deaf = true; // the socket is there and nobody answers any more
+  slept = 3_600_000;
+  await until(() => server.frames.some((frame) => frame.type === "ping"), "asked");
+  server.publish({ type: "message.created", message: { id: "msg_1", seq: 1, role: "user", text: "missed", status: "completed" } }, { deliver: false });
+  monotonic = 4_100;
+  await until(() => texts().includes("missed"), "resumed on a new socket");
+  assert.ok(server.frames.filter((frame) => frame.type === "hello").length >= 2);
+});
+
+test("an instance that goes away is left, and come back from at the time it said", async () => {
+  conversation.watch(() => {});
+  await connected();
+  server.say({ type: "going_away", reconnect_after: 0.05 });
+  server.close(1012);
+  await until(() => client.status.phase === "waiting", "away");
+  server.publish({ type: "message.created", message: { id: "msg_1", seq: 1, role: "user", text: "missed", status: "completed" } });
+  await until(() => texts().includes("missed"), "resumed");
+});
+
+test("merged frames are taken, and a hole before one is mended", async () => {
+  conversation.watch(() => {});
+  await connected();
+  server.publish({ type: "reply.queued", reply: "msg_2", message: "msg_1", seq: 2, position: 1 });
+  const parts = ["uno ", "dos ", "tres ", "cuatro"];
+  let at = 0;
+  for (const text of parts) {
+    server.publish({ type: "reply.delta", reply: "msg_2", at, text }, { deliver: false });
+    at += text.length;
+  }
+  server.say({ type: "reply.delta", conversation: "cnv_1", reply: "msg_2", at: 0, text: "uno dos ", from: 2, offset: 3 });
+  await until(() => texts()[0] === "uno dos ", "two in one");
+  server.say({ type: "reply.delta", conversation: "cnv_1", reply: "msg_2", at: 13, text: "cuatro", from: 5, offset: 5 });
+  await until(() => texts()[0] === parts.join(""), "mended");
+  assert.equal(notices.filter(({ name }) => name === "gap").length, 1);
+});

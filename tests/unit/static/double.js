@@ -20,6 +20,7 @@ export class Double {
     this.frames = [];
     this.goodToken = "good";
     this.acceptSilently = false;
+    this.deaf = false;
     this.http = createServer((request, response) => this.#http(request, response));
     this.sockets = new WebSocketServer({ server: this.http, path: "/ws" });
     this.sockets.on("connection", (socket) => socket.on("message", (data) => this.#frame(socket, JSON.parse(data))));
@@ -78,7 +79,8 @@ export class Double {
     if (frame.type === "hello") this.#hello(socket, frame, answer);
     else if (frame.type === "subscribe") this.#subscribe(socket, frame, answer);
     else if (frame.type === "send") this.#send(frame, answer);
-    else if (frame.type === "ping") answer({ type: "pong" });
+    else if (frame.type === "ping") this.deaf || answer({ type: "pong" });
+    else if (frame.type === "typing") this.say({ type: "typing", conversation: frame.conversation, user: "usr_1", on: frame.on });
     else answer({ type: "error", code: "unknown_type", detail: "?" });
   }
 

@@ -199,3 +199,36 @@ test("stopping settles everything and leaves no timer", () => {
   assert.deepEqual(done(session).map((effect) => effect.do), ["fail", "hang up"]);
   assert.equal(session.deadline, Infinity);
 });
+
+test("after a sleep the socket is put to the test, with little patience", () => {
+  for (const wake of [(session) => session.woken(90_000), (session) => session.tick(90_000), (session) => session.online(90_000)]) {
+    const session = welcomed();
+    session.take();
+    wake(session);
+    assert.deepEqual(written(session), [{ type: "ping" }]);
+    assert.equal(session.deadline, 94_000);
+    session.woken(93_000);
+    session.tick(94_000);
+    assert.equal(done(session)[0].do, "hang up");
+    assert.equal(session.status.phase, "waiting");
+  }
+});
+
+test("who wakes up while it waits to connect does not wait any longer", () => {
+  const session = welcomed();
+  session.closed(10_000, 1006);
+  session.take();
+  session.woken(10_001);
+  assert.deepEqual(done(session), [{ do: "connect" }]);
+});
+
+test("what is of no use later is said now or never", () => {
+  const session = welcomed();
+  session.take();
+  session.tell({ type: "typing", on: true });
+  assert.deepEqual(written(session), [{ type: "typing", on: true }]);
+  session.closed(10_000, 1006);
+  session.take();
+  session.tell({ type: "typing", on: true });
+  assert.deepEqual(done(session), []);
+});
