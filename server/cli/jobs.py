@@ -47,7 +47,7 @@ class Jobs:
         found = [job for one in lanes for job in await self.queue.jobs(one) if state in (None, job.state)]
         table = Table(title=f"{len(found)} jobs", title_justify="left", title_style="bold")
         for column in ("lane", "job", "user", "state", "deliveries", "worker", "since", "why"):
-            table.add_column(column, overflow="fold")
+            table.add_column(column, overflow="fold", no_wrap=column == "job")
         for job in found[:_MOST]:
             consumer, why = job.consumer or "", job.reason or ""
             table.add_row(

@@ -83,7 +83,7 @@ class ReasonBody(msgspec.Struct, frozen=True, kw_only=True):
 
     provider: str
     model: str
-    reason: str
+    code: str
     detail: str
 
 
@@ -153,7 +153,7 @@ class ReplyStarted(Event, frozen=True, tag="reply.started", omit_defaults=True):
     provider: str
     model: str
     attempt: int
-    notices: list[str] = []
+    notices: list[str] = msgspec.field(default_factory=list[str])
     instead_of: ReasonBody | None = None
 
 
@@ -242,18 +242,6 @@ class ConversationDeleted(Event, frozen=True, tag="conversation.deleted"):
     """No more will come."""
 
 
-class ListChanged(Event, frozen=True, tag="list.changed"):
-    """On the topic of somebody's list: a line of it, as it is now."""
-
-    item: dict[str, Any]
-
-
-class ListRemoved(Event, frozen=True, tag="list.removed"):
-    """On the same topic: a conversation that is not theirs any more; `item` is its id."""
-
-    item: str
-
-
 EVENTS: tuple[type[Event], ...] = (
     MessageCreated,
     MessageEdited,
@@ -272,8 +260,6 @@ EVENTS: tuple[type[Event], ...] = (
     ReplyCancelled,
     ConversationUpdated,
     ConversationDeleted,
-    ListChanged,
-    ListRemoved,
 )
 
 _Growing = ReplyDelta | ReplyReasoning

@@ -7,16 +7,15 @@ from server.domain import events
 from server.projections.contract import Fact
 
 _NOTHING_TO_READ = (
+    events.ConversationCreated,
+    events.ConversationArchived,
     events.MessageEdited,
     events.ReplyRequested,
     events.ReplyRegenerated,
     events.ReplyInterrupted,
     events.ReplyStarted,
-    events.ReplyGenerated,
-    events.UsageRecorded,
     events.ToolResultsGiven,
 )
-_ABOUT_IT = (events.ConversationCreated, events.ConversationChanged, events.ConversationArchived)
 
 
 @dataclass(slots=True)
@@ -35,16 +34,12 @@ def touched(facts: Sequence[Fact]) -> dict[str, Touched]:
     found: dict[str, Touched] = {}
     for fact in facts:
         event = fact.event
-        # Another version of a message leaves the earlier ones, and what came after them, off the chosen branch.
-        versions = bool(getattr(event, "siblings", None))
-        if isinstance(event, _NOTHING_TO_READ) and not versions:
+        if isinstance(event, _NOTHING_TO_READ):
             continue
         one = found.setdefault(event.conversation, Touched())
-        if versions:
-            one.all = True
-        elif isinstance(event, events.ConversationDeleted):
+        if isinstance(event, events.ConversationDeleted):
             one.deleted = True
-        elif isinstance(event, _ABOUT_IT):
+        elif isinstance(event, events.ConversationChanged):
             one.readers = True
         elif isinstance(event, events.MessageCreated | events.MessageRetracted):
             one.messages.add(event.message)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pymongo
 from pydantic import TypeAdapter
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -29,6 +30,7 @@ from server.storage.documents import (
 )
 
 _DUPLICATE_KEY = 11000
+_APPEND_SECONDS = 10.0
 
 _event: TypeAdapter[Event] = TypeAdapter(Event)
 
@@ -113,8 +115,10 @@ class EventStore:
 
         async with reachable():
             try:
-                async with self._client.start_session() as session:
-                    return await session.with_transaction(run, **TRANSACTION)
+                # Left to itself the driver tries for two minutes: whoever sends would rather know.
+                with pymongo.timeout(_APPEND_SECONDS):
+                    async with self._client.start_session() as session:
+                        return await session.with_transaction(run, **TRANSACTION)
             except (DuplicateKeyError, BulkWriteError) as error:
                 pattern = _duplicate(error)
                 if pattern is None:

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from providers.tokens import warm
 from realtime.log.writer import Publisher
 from server.commands.line import Line
 from server.queries.context import Contexts
 from server.sagas.reply.ends import Ends
 from server.settings import Settings
-from server.telemetry import BreakerStates, metrics_registry
+from server.telemetry import metrics_registry
 from server.wiring import reading
 from server.wiring.core import Core, core, now
-from server.workers.answering import Answering
 from server.workers.reply import ReplyJob
 from server.workers.runner import Rules, Runner
 from server.workers.sweeper import Sweeper
@@ -38,14 +36,11 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         publisher = Publisher(parts.log)
         turns = Line(parts.reads, parts.store, parts.announcer)
         ends = Ends(parts.store, parts.log, parts.announcer, turns, now, parts.instance)
-        answering = Answering(
-            parts.registry, parts.health, Contexts(parts.reads), parts.fallbacks, settings.on_break
-        )
-        await asyncio.to_thread(warm, parts.registry.configs)
         job = ReplyJob(
             parts.store,
             parts.reads,
-            answering,
+            Contexts(parts.reads),
+            parts.registry,
             publisher,
             parts.queue,
             parts.announcer,
@@ -62,12 +57,10 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         sweeper = _sweeper(parts, ends, turns)
         line = WaitingLine(parts.queue, parts.log, parts.leases, parts.instance, lambda: lanes)
         engine = reading.search_engine(settings, parts.database)
-        following = reading.followers(settings, parts.database, engine, parts.instance, parts.log)
+        following = reading.followers(settings, parts.database, engine, parts.instance)
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(work.run()) for work in (publisher, sweeper, line, *following)]
-            yield Worker(
-                runner, metrics_registry(_gauges(runner, sweeper), BreakerStates(parts.health.states))
-            )
+            yield Worker(runner, metrics_registry(_gauges(runner, sweeper, publisher)))
             for task in beside:
                 task.cancel()
 
@@ -86,7 +79,9 @@ def _sweeper(parts: Core, ends: Ends, turns: Line) -> Sweeper:
     )
 
 
-def _gauges(runner: Runner, sweeper: Sweeper) -> dict[str, tuple[str, Callable[[], float]]]:
+def _gauges(
+    runner: Runner, sweeper: Sweeper, publisher: Publisher
+) -> dict[str, tuple[str, Callable[[], float]]]:
     counted = {
         "finished": "Jobs that were done.",
         "taken_over": "Jobs that another worker had before, or that were tried before.",
@@ -101,7 +96,8 @@ def _gauges(runner: Runner, sweeper: Sweeper) -> dict[str, tuple[str, Callable[[
         "provider_unknown": "Replies whose provider no worker has.",
     }
     gauges: dict[str, tuple[str, Callable[[], float]]] = {
-        "replies_in_hand": ("Replies that are being made.", lambda: runner.active)
+        "replies_in_hand": ("Replies that are being made.", lambda: runner.active),
+        "appends_refused_total": ("Appends to a log by an older attempt.", lambda: publisher.refused),
     }
     for name, description in counted.items():
         gauges[f"jobs_{name}_total"] = (description, lambda name=name: runner.counts[name])

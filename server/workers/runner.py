@@ -98,7 +98,10 @@ class Runner:
     async def run(self, stopping: asyncio.Event) -> None:
         """Claim and work."""
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(self._keep_leases()), group.create_task(self._hear_cancels())]
+            beside = [
+                group.create_task(work)
+                for work in (self._keep_leases(), self._see_marks(), self._hear_cancels())
+            ]
             async with asyncio.TaskGroup() as claiming:
                 for lane in self._lanes:
                     claiming.create_task(self._claim_until(stopping, lane))
@@ -200,12 +203,12 @@ class Runner:
             await asyncio.wait(late, timeout=1.0)
 
     async def _keep_leases(self) -> None:
-        """Renew while we live; stop what is not ours any more; see the marks of cancels whose signal was lost."""
+        """Renew while we live, whatever the store does meanwhile; stop what is not ours any more."""
         while True:
             try:
                 await self._queue.serve(self._worker, self._lanes)
                 await self._renew()
-            except (Unavailable, EngineAway) as error:
+            except EngineAway as error:
                 _log.warning("cannot renew leases", error=str(error))
             await asyncio.sleep(self._rules.lease_seconds / 3)
 
@@ -219,8 +222,17 @@ class Runner:
                 self.counts["lost"] += 1
                 _log.warning("lost a lease: in other hands", job=job.payload)
                 task.cancel()
-        for reply in await self._reads.cancelled_among(list(by_id)):
-            by_id[reply][1].stop.set()
+
+    async def _see_marks(self) -> None:
+        """The marks of cancels whose signal was lost."""
+        while True:
+            await asyncio.sleep(self._rules.lease_seconds / 3)
+            active = {active.job.id: active for active in self._active.values()}
+            try:
+                for reply in await self._reads.cancelled_among(list(active)) if active else ():
+                    active[reply].stop.set()
+            except Unavailable as error:
+                _log.warning("cannot see who wants to stop", error=str(error))
 
     async def _hear_cancels(self) -> None:
         async for reply in self._signals.listen(SIGNAL):

@@ -41,10 +41,12 @@ class Ended(AssertionError):
 class Process:
     """One process, and what it says: with `CHAT_LOG=json`, a line of JSON per event."""
 
-    def __init__(self, command: str, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, command: str, environment: Mapping[str, str], log: Path, module: str = "server"
+    ) -> None:
         self._log = log
         with log.open("ab") as output:
-            argv = [sys.executable, "-m", "server", *command.split()]
+            argv = [sys.executable, "-m", module, *command.split()]
             self._process = GuardedProcess(argv, environment, output)
         self.url = ""
 
@@ -83,6 +85,14 @@ class Process:
         """End it at once, as a crash does."""
         self._process.signal(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Stop it where it stands, as a machine does that swaps, or is moved."""
+        self._process.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on, as if nothing had been."""
+        self._process.signal(signal.SIGCONT)
+
     async def ended(self, within: float = 40.0) -> int:
         """Wait for its end; its exit code."""
         async with asyncio.timeout(within):
@@ -107,9 +117,9 @@ class House:
     """The base URL of another one."""
 
     @asynccontextmanager
-    async def web(self, **more: str) -> AsyncGenerator[Process]:
-        """Run a web process; it is reached at its `url`."""
-        async with self._process("web", more) as process:
+    async def web(self, module: str = "server", **more: str) -> AsyncGenerator[Process]:
+        """Run a web process; it is reached at its `url`. `module` may be another that has the same commands."""
+        async with self._process("web", more, module) as process:
             await process.until_says('"event": "listening"')
             process.url = process.events("listening")[0]["url"]
             yield process
@@ -154,9 +164,11 @@ class House:
         return self.environment["CHAT_REDIS_URL"]
 
     @asynccontextmanager
-    async def _process(self, command: str, more: Mapping[str, str]) -> AsyncIterator[Process]:
+    async def _process(
+        self, command: str, more: Mapping[str, str], module: str = "server"
+    ) -> AsyncIterator[Process]:
         log = self.folder / f"{command}-{len(self.processes)}.log"
-        process = Process(command, self.environment | more, log)
+        process = Process(command, self.environment | more, log, module)
         self.processes.append(process)
         try:
             yield process
@@ -231,8 +243,6 @@ def house(
             ANTHROPIC_BASE_URL=anthropic.base_url("anthropic"),
             ANTHROPIC_API_KEY=API_KEY,
             LMSTUDIO_BASE_URL=model.base_url,
-            # Tests that make providers fail are no reason to leave them alone.
-            CHAT_BREAKER_FAILURES="1000000",
         )
         with _running(house):
             yield house
