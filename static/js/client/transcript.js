@@ -28,8 +28,8 @@ export const hasEnded = (message) => ENDS.has(message.status);
 /** Whether messages older than the first one shown exist: `seq` counts from 1 without holes. */
 export const hasOlder = (transcript) => (transcript.messages[0]?.seq ?? 1) > 1;
 
-/** The reply that is queued or running, newest first; undefined when everything has ended. */
-export const inFlight = (transcript) => transcript.messages.findLast((message) => !hasEnded(message));
+/** The reply that is made now, or is to be made next; undefined when everything has ended. Others wait for it. */
+export const inFlight = (transcript) => transcript.messages.find((message) => !hasEnded(message));
 
 /** A stored message names a failure by its code alone, an event with a sentence. */
 function received({ error, text = "", ...message }) {

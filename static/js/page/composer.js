@@ -10,7 +10,7 @@ import { html, useWatched } from "./view.js";
 
 const SAVE_AFTER = 300;
 
-export function Composer({ salon, state, about, conversation, field, onSend }) {
+export function Composer({ salon, state, about, conversation, field, onSend, onEditLast }) {
   const draft = `draft.${conversation?.id ?? "new"}`;
   const [text, setText] = useState(() => recall(draft) ?? "");
   useDraft(draft, text);
@@ -24,10 +24,11 @@ export function Composer({ salon, state, about, conversation, field, onSend }) {
     if (!(await onSend(text))) setText(text);
   };
   const key = (event) => {
+    if (event.key === "ArrowUp" && !text && !event.altKey && !event.isComposing && onEditLast()) return event.preventDefault();
     // Composing Japanese, say: this Enter chooses a word.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return undefined;
     event.preventDefault();
-    send();
+    return send();
   };
   const input = ({ target }) => {
     setText(target.value);

@@ -21,6 +21,7 @@ const SHORTCUTS = [
   [["Enter"], "Send"],
   [["Shift", "Enter"], "New line"],
   [["Esc"], "Stop the reply"],
+  [["↑"], "Edit your last message, in an empty message box"],
   [[MOD, "K"], "New conversation"],
   [["Alt", "↑"], "Conversation above"],
   [["Alt", "↓"], "Conversation below"],

@@ -2,28 +2,44 @@
 
 import { useMemo, useRef, useState } from "preact/hooks";
 
-import { hasEnded } from "../client/index.js";
+import { hasEnded, inFlight } from "../client/index.js";
 import { explain, summary } from "./activity.js";
+import { Editor } from "./editor.js";
 import { Icon, Portrait, Table } from "./icons.js";
 import { blocks } from "./markdown.js";
 import { exactly } from "./times.js";
+import { Versions } from "./versions.js";
 import { html, useWatched } from "./view.js";
 
-export function Message({ salon, conversation, id, character, last, onSend }) {
+export function Message({ salon, conversation, id, character, last, editing, onEdit }) {
   const message = useWatched(conversation, ({ transcript }) => transcript.messages.find((known) => known.id === id), id);
   if (!message) return null;
-  if (message.role === "user") return html`<${Said} message=${message} />`;
-  const again = () => {
-    const question = conversation.transcript.messages.find((known) => known.id === message.reply_to);
-    if (question) onSend(question.text);
-  };
-  return html`<${Reply} message=${message} character=${character} last=${last} onAgain=${message.reply_to ? again : null} />`;
+  if (message.role === "user") {
+    return html`<${Said} salon=${salon} conversation=${conversation} message=${message} editing=${editing} onEdit=${onEdit} />`;
+  }
+  return html`<${Reply} salon=${salon} conversation=${conversation} message=${message} character=${character} last=${last} />`;
 }
 
-function Said({ message }) {
+function Said({ salon, conversation, message, editing, onEdit }) {
+  const done = async (text) => {
+    if (text !== null && !(await salon.edit(conversation.id, message.id, text))) return false;
+    onEdit(null);
+    return true;
+  };
+  const mine = message.user === salon.client.user && !message.retracted;
   return html`
-    <li class="message said" data-message=${message.id} data-status=${message.status}>
-      <article class="bubble" title=${exactly(message.created_at)}><${Prose} text=${message.text} /></article>
+    <li class=${editing ? "message said editing" : "message said"} data-message=${message.id} data-status=${message.status}>
+      ${editing
+        ? html`<${Editor} message=${message} onDone=${done} />`
+        : html`<article class="bubble" title=${exactly(message.created_at)}>
+            ${message.retracted ? html`<p class="retracted">Taken back</p>` : html`<${Prose} text=${message.text} />`}
+          </article>`}
+      ${!editing &&
+      html`<footer class="tools">
+        <${Versions} salon=${salon} conversation=${conversation} message=${message} />
+        ${mine && html`<button class="tool" onClick=${() => onEdit(message.id)}><${Icon} name="pencil" />Edit</button>`}
+        ${mine && html`<button class="tool" onClick=${() => salon.retract(conversation.id, message.id)}><${Icon} name="trash" />Take back</button>`}
+      </footer>`}
     </li>
   `;
 }
@@ -46,18 +62,21 @@ export function Pending({ salon, conversation, entry }) {
   `;
 }
 
-function Reply({ message, character, last, onAgain }) {
+function Reply({ salon, conversation, message, character, last }) {
   const ended = hasEnded(message);
   const name = character?.name ?? "Tertulia";
+  const again = message.reply_to && ended && !message.retracted ? () => salon.regenerate(conversation.id, message.id) : null;
+  const waits = useWatched(conversation, ({ transcript }) => message.status === "queued" && inFlight(transcript)?.id !== message.id);
   return html`
     <li class=${ended ? "message reply" : "message reply live"} data-message=${message.id} data-status=${message.status} aria-busy=${!ended}>
       <${Portrait} character=${character} />
       <article aria-label=${`${name} said`}>
         ${message.reasoning && html`<${Reasoning} text=${message.reasoning} open=${!message.text && !ended} />`}
-        ${message.text ? html`<${Prose} text=${message.text} live=${!ended} />` : !ended && !message.reasoning && html`<${Waiting} />`}
-        ${message.status === "failed" && html`<${Failure} message=${message} onAgain=${onAgain} />`}
-        ${message.status === "cancelled" && !message.text && html`<p class="stopped">Stopped before a word was said.</p>`}
-        ${ended && html`<${Tools} message=${message} last=${last} />`}
+        ${message.text ? html`<${Prose} text=${message.text} live=${!ended} />` : !ended && !message.reasoning && html`<${Waiting} behind=${waits} />`}
+        ${message.status === "failed" && html`<${Failure} message=${message} onAgain=${again} />`}
+        ${message.retracted && html`<p class="retracted">Taken back</p>`}
+        ${message.status === "cancelled" && !message.text && !message.retracted && html`<p class="stopped">Stopped before a word was said.</p>`}
+        ${ended && html`<${Tools} salon=${salon} conversation=${conversation} message=${message} last=${last} onAgain=${again} />`}
       </article>
     </li>
   `;
@@ -78,7 +97,8 @@ function Prose({ text, live = false }) {
   `;
 }
 
-function Waiting() {
+function Waiting({ behind }) {
+  if (behind) return html`<p class="behind">Waits for the reply above</p>`;
   return html`<p class="waiting" aria-hidden="true"><i></i><i></i><i></i></p>`;
 }
 
@@ -100,7 +120,7 @@ function Failure({ message, onAgain }) {
   `;
 }
 
-function Tools({ message, last }) {
+function Tools({ salon, conversation, message, last, onAgain }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
     await navigator.clipboard.writeText(message.text);
@@ -110,7 +130,9 @@ function Tools({ message, last }) {
   const about = summary(message);
   return html`
     <footer class=${last ? "tools last" : "tools"}>
+      <${Versions} salon=${salon} conversation=${conversation} message=${message} />
       ${message.text && html`<button class="tool" onClick=${copy}><${Icon} name=${copied ? "check" : "copy"} />${copied ? "Copied" : "Copy"}</button>`}
+      ${onAgain && html`<button class="tool" onClick=${onAgain}><${Icon} name="retry" />Again</button>`}
       ${about && html`<span class="tools-about" title=${exactly(message.created_at)}>${about}</span>`}
     </footer>
   `;

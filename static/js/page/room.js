@@ -19,6 +19,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
   const about = salon.find(route);
   const conversation = route ? salon.client.conversation(route) : null;
   const [sent, setSent] = useState(0);
+  const [editing, setEditing] = useState(null);
 
   // At once, not after the next paint: by then somebody may have gone elsewhere.
   useLayoutEffect(() => {
@@ -37,15 +38,25 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
     return id !== null;
   };
 
+  const edit = (id) => {
+    setEditing(id);
+    if (!id) composer.current?.focus({ preventScroll: true });
+  };
+  const editLast = () => {
+    const mine = conversation?.transcript.messages.findLast(({ user, retracted }) => user && user === salon.client.user && !retracted);
+    if (mine) edit(mine.id);
+    return Boolean(mine);
+  };
+
   return html`
     <main class="room" inert=${covered}>
       <${Header} salon=${salon} about=${about} conversation=${conversation} onMenu=${onMenu} onBegin=${onBegin} />
       ${conversation
-        ? html`<${Thread} salon=${salon} conversation=${conversation} about=${about} sent=${sent} onSend=${send} />`
+        ? html`<${Thread} salon=${salon} conversation=${conversation} about=${about} sent=${sent} editing=${editing} onEdit=${edit} />`
         : html`<${Welcome} salon=${salon} state=${state} composer=${composer} onSend=${send} onDialog=${onDialog} />`}
       <footer class="foot">
         <${StatusLine} salon=${salon} status=${state.status} conversation=${conversation} />
-        <${Composer} key=${route ?? "new"} salon=${salon} state=${state} about=${about} conversation=${conversation} field=${composer} onSend=${send} />
+        <${Composer} key=${route ?? "new"} salon=${salon} state=${state} about=${about} conversation=${conversation} field=${composer} onSend=${send} onEditLast=${editLast} />
       </footer>
       ${conversation && html`<${Announcer} conversation=${conversation} name=${salon.characterOf(about)?.name ?? "The model"} />`}
     </main>

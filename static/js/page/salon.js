@@ -141,6 +141,24 @@ export class Salon {
     });
   }
 
+  /** Another answer beside this one. */
+  async regenerate(id, reply) {
+    await this.attempt(() => this.client.conversation(id).regenerate(reply));
+  }
+
+  /** Says one's message differently. @returns {Promise<boolean>} whether it was done */
+  async edit(id, message, text) {
+    return Boolean(await this.attempt(() => this.client.conversation(id).edit(message, text)));
+  }
+
+  async choose(id, message) {
+    await this.attempt(() => this.client.conversation(id).choose(message));
+  }
+
+  async retract(id, message) {
+    await this.attempt(() => this.client.conversation(id).retract(message));
+  }
+
   rename(id, title) {
     return this.#change(id, { title });
   }

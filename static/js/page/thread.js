@@ -8,8 +8,8 @@ import { Message, Pending } from "./message.js";
 import { useScroll } from "./scroll.js";
 import { html, useWatched } from "./view.js";
 
-/** @param {{salon: object, conversation: object, about: object, sent: number, onSend: (text: string) => void}} props */
-export function Thread({ salon, conversation, about, sent, onSend }) {
+/** @param {{salon: object, conversation: object, about: object, sent: number, editing: string | null, onEdit: (id: string | null) => void}} props */
+export function Thread({ salon, conversation, about, sent, editing, onEdit }) {
   // Which messages there are, not what is in them: each one watches itself.
   const ids = useWatched(conversation, ({ transcript }) => transcript.messages.map(({ id }) => id).join(" "));
   const outgoing = useWatched(conversation, (it) => it.outgoing);
@@ -33,7 +33,7 @@ export function Thread({ salon, conversation, about, sent, onSend }) {
         <ol class="messages" aria-label="Messages">
           ${order.map(
             (id, index) =>
-              html`<${Message} key=${id} id=${id} salon=${salon} conversation=${conversation} character=${character} last=${index === order.length - 1} onSend=${onSend} />`,
+              html`<${Message} key=${id} id=${id} salon=${salon} conversation=${conversation} character=${character} last=${index === order.length - 1} editing=${editing === id} onEdit=${onEdit} />`,
           )}
           ${outgoing.map((entry) => html`<${Pending} key=${entry.key} salon=${salon} conversation=${conversation} entry=${entry} />`)}
         </ol>

@@ -124,7 +124,9 @@ test("messages stand in the order of seq, whatever comes first", () => {
   assert.deepEqual(play(at, events).messages.map((m) => m.seq), [2, 5, 9]);
 });
 
-test("the reply in flight is the newest that has not ended", () => {
+test("the reply in flight is the first that has not ended: the others wait for it", () => {
+  const two = [1, 2].map((seq) => ({ ...person(seq, ""), role: "assistant", status: "queued" }));
+  assert.equal(inFlight(install(blank, snapshot(0, two))).id, "msg_1");
   assert.equal(inFlight(play(install(blank, snapshot(0)), EVENTS.slice(0, 6))).id, "msg_2");
   assert.equal(inFlight(whole), undefined);
 });
