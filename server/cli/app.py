@@ -14,6 +14,7 @@ from realtime.queue.contract import State
 from server import wiring
 from server.cli.audit import audit as audit_everything
 from server.cli.chat import ChatFailed, Terminal
+from server.cli.compare import compare as compare_everything
 from server.cli.doctor import examine
 from server.cli.jobs import Jobs, NoSuchJob
 from server.cli.jobs import jobs as open_jobs
@@ -106,6 +107,20 @@ def replay(projection: Annotated[str, typer.Argument(help=" or ".join(PROJECTION
 
 
 @app.command()
+def compare(
+    conversations: Annotated[list[str] | None, typer.Argument(help="These alone; all without.")] = None,
+) -> None:
+    """Replay the stored events into an empty database; exit code 1 if that makes other documents than are stored."""
+
+    async def check() -> None:
+        if code := await compare_everything(settings, conversations or (), lambda line: typer.echo(line)):
+            raise typer.Exit(code)
+
+    settings = _settings("compare")
+    _guarded(check())
+
+
+@app.command()
 def audit(
     young: Annotated[
         float, typer.Option(help="Seconds that a reply may take without being a finding.", min=0)
@@ -171,7 +186,8 @@ async def _print_events(settings: Settings, conversation: str) -> None:
         found = False
         async for stored in EventStore(client).replay(conversation):
             found = True
-            line = {"version": stored.version, "meta": stored.meta, **stored.event.model_dump(mode="json")}
+            said = stored.event.model_dump(mode="json")
+            line = {"version": stored.version, "form": stored.event.form, "meta": stored.meta, **said}
             typer.echo(json.dumps(line, ensure_ascii=False))
     if not found:
         raise wiring.NotConfigured(f"There are no events of {conversation}.")

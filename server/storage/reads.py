@@ -5,6 +5,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from server.domain.audit import AuditEntry, without_text
 from server.domain.branches import Place, Tree
 from server.domain.character import Character
 from server.domain.conversation import Conversation, OpenReply, missing
@@ -15,11 +16,13 @@ from server.storage.database import reachable
 from server.storage.documents import (
     CharacterDocument,
     ConversationDocument,
+    EventDocument,
     MessageDocument,
     ReplyDocument,
 )
 from server.storage.pages import Cut, Order, Page, page
 
+_BY_VERSION = Order("version")
 _BY_SEQ = Order("seq", from_the_end=True)
 _LATEST_FIRST = Order("updated_at", descending=True)
 _NEWEST_FIRST = Order("created_at", descending=True)
@@ -114,6 +117,15 @@ class Reads:
             raise NotFound("message")
         return Message.model_validate(found)
 
+    async def events(self, conversation: str, cut: Cut) -> Page[AuditEntry]:
+        """A page of the stored events, the oldest first; without the text of what was taken back since."""
+        async with reachable():
+            found, following, previous = await page(EventDocument, {"stream": conversation}, _BY_VERSION, cut)
+            named = [name for d in found for key in ("message", "reply") if (name := d.data.get(key))]
+            gone = {"_id": {"$in": named}, "retracted": True}
+            retracted = {row["_id"] async for row in MessageDocument.collection().find(gone, ["_id"])}
+        return Page(items=[_entry(d, retracted) for d in found], next=following, previous=previous)
+
     async def sent(self, conversation: str, user: str, key: str) -> tuple[Sent, str] | None:
         """What was sent under an idempotency key, and its text."""
         async with reachable():
@@ -181,3 +193,19 @@ def _place(document: dict[str, Any]) -> Place:
     said: dict[str, Any] = {name: value for name, value in document.items() if name in _PLACE}
     said["siblings"] = tuple(said.get("siblings", ()))
     return Place(id=document["_id"], **said)
+
+
+def _entry(document: EventDocument, retracted: set[str]) -> AuditEntry:
+    data, meta = document.data, document.meta
+    void = data.get("reply" if document.type.startswith("reply.") else "message") in retracted
+    return AuditEntry(
+        id=document.id,
+        version=document.version,
+        type=document.type,
+        form=document.form,
+        at=data["at"],
+        actor=meta["actor"],
+        correlation=meta.get("correlation"),
+        causation=meta.get("causation"),
+        data=without_text(data) if void else data,
+    )

@@ -29,10 +29,12 @@ from server.domain.conversation import MAX_TEXT
 from server.domain.settings import ReplySettings
 from server.domain.wire import DeltaMerger
 from server.queries.access import Queries
+from server.queries.audit import Audit
 from server.queries.search import Search
 from server.queries.snapshot import Snapshots
 from server.settings import Settings
 from server.telemetry import metrics_registry
+from server.web.api.audit import AuditRoutes
 from server.web.api.characters import CharacterRoutes
 from server.web.api.conversations import ConversationRoutes
 from server.web.api.messages import MessageRoutes
@@ -103,6 +105,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             CharacterRoutes(queries, Characters(parts.reads, parts.writes, names, now)),
             ConversationRoutes(queries, conversations, send),
             SearchRoutes(Search(reading.search_engine(settings, parts.database), parts.reads)),
+            AuditRoutes(Audit(parts.reads)),
             MessageRoutes(queries, branching),
             ReplyRoutes(queries, cancel, branching),
         )

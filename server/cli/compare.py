@@ -1,0 +1,31 @@
+"""`python -m server compare`: whether the stored events, replayed into an empty database, make the stored documents."""
+
+from collections.abc import Callable, Sequence
+
+from server import wiring
+from server.settings import Settings
+from server.storage.comparison import Comparison, Difference
+from server.storage.database import database
+
+_MOST = 100
+
+
+async def compare(settings: Settings, conversations: Sequence[str], say: Callable[[str], None]) -> int:
+    """Compare, and say what differs; the exit code. Errors: `NotConfigured`, `Unavailable`."""
+    if settings.mongodb_url is None:
+        raise wiring.NotConfigured("Set CHAT_MONGODB_URL (`doctor` prints that of a running `up`).")
+    compared = events = documents = 0
+    found: list[Difference] = []
+    async with database(settings.mongodb_url, settings.mongodb_database) as client:
+        async for one in Comparison(client, settings.mongodb_database).run(conversations):
+            compared += 1
+            events += one.events
+            documents += one.documents
+            found += one.differences
+    for one in found[:_MOST]:
+        say(f"{one.collection} {one.document} {one.field}: stored {one.stored!r}, replayed {one.replayed!r}")
+    if len(found) > _MOST:
+        say(f"… and {len(found) - _MOST} more.")
+    checked = f"{events} events of {compared} conversations, {documents} documents"
+    say(f"{len(found)} differences in {checked}." if found else f"The same, field by field: {checked}.")
+    return 1 if found else 0
