@@ -103,10 +103,12 @@ class Connection:
         """Send a frame that is of no log; a field that is None is left out."""
         self._put(Answer(_encode({key: value for key, value in fields.items() if value is not None})))
 
-    async def leave(self, reconnect_after: float) -> None:
-        """This instance stops: tell the client when to come back, and close."""
+    async def leave(self, reconnect_after: float, close_after: float = 0.0) -> None:
+        """This instance stops: tell the client when to come back, and close a little later; until then it is served."""
         self.say(type="going_away", reconnect_after=reconnect_after)
-        await self._close(CloseCode.RESTARTING, "this instance restarts")
+        await asyncio.sleep(close_after)
+        if not self._closing:
+            await self._close(CloseCode.RESTARTING, "this instance restarts")
 
     async def _end(self) -> None:
         self._closing = True

@@ -25,6 +25,9 @@ from realtime.errors import Unavailable
 ANSWER_SECONDS = 5.0
 """How long an engine may take to answer, or to let go of a connection for one more command."""
 
+PERMANENT = ("queue:",)
+"""Keys that begin so have no time to live: accepted work has none. Every other key has one from its creation."""
+
 Client = Redis | RedisCluster
 
 _CONNECTIONS = 64

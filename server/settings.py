@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     auth_secret: SecretStr | None = Field(default=None, alias="CHAT_AUTH_SECRET")
     auth_jwks_url: str | None = Field(default=None, alias="CHAT_AUTH_JWKS_URL")
     sockets_per_user: int | None = Field(default=None, ge=1, alias="CHAT_SOCKETS_PER_USER")
+    drain_seconds: float = Field(default=3.0, ge=0, le=600, alias="CHAT_DRAIN_SECONDS")
     workers: int = Field(default=1, ge=0, le=64, alias="CHAT_WORKERS")
     worker_concurrency: int = Field(default=64, ge=1, le=10_000, alias="CHAT_WORKER_CONCURRENCY")
     worker_metrics_port: int | None = Field(default=None, ge=0, le=65535, alias="CHAT_WORKER_METRICS_PORT")

@@ -19,7 +19,8 @@ from realtime.log.redis import channel
 
 _log = structlog.get_logger(__name__)
 
-_PING_SECONDS = 5.0
+_PING_SECONDS = 3.0
+"""Silence of so long is asked about, and as much again is deafness."""
 _FOLLOW_SECONDS = 5.0
 _RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 _KEEPALIVE = "log:keepalive"

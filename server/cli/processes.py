@@ -59,7 +59,7 @@ async def serve_web(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=10,
         )
-        await _Server(config, web).serve()
+        await _Server(config, web, settings.drain_seconds).serve()
 
 
 async def serve_worker(settings: Settings, ready_file: Path | None) -> None:
@@ -79,9 +79,10 @@ async def serve_worker(settings: Settings, ready_file: Path | None) -> None:
 class _Server(uvicorn.Server):
     """uvicorn, but it says goodbye to its clients, and leaves the process alive to close what it stands on."""
 
-    def __init__(self, config: uvicorn.Config, web: wiring.Web) -> None:
+    def __init__(self, config: uvicorn.Config, web: wiring.Web, window: float) -> None:
         super().__init__(config)
         self._web = web
+        self._window = window
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -98,17 +99,18 @@ class _Server(uvicorn.Server):
                 _log.info("listening", url=f"http://{host}:{port}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no new clients, send the present ones elsewhere, then stop as the parent does."""
+        """Take no new clients, send the present ones elsewhere one by one, then stop as the parent does."""
         for server in self.servers:
             server.close()
+        # A spread, and not secrecy.
         leaving = [
-            connection.leave(round(random.uniform(*_SPREAD_SECONDS), 2))  # noqa: S311 - spread, not secrecy
+            connection.leave(round(random.uniform(*_SPREAD_SECONDS), 2), random.uniform(0, self._window))  # noqa: S311
             for connection in [*self._web.sockets, *self._web.streams]
         ]
         if leaving:
             _log.info("saying goodbye", clients=len(leaving))
             try:
-                async with asyncio.timeout(_GOODBYE_SECONDS):
+                async with asyncio.timeout(self._window + _GOODBYE_SECONDS):
                     await asyncio.gather(*leaving, return_exceptions=True)
             except TimeoutError:
                 _log.warning("some clients did not take the goodbye")

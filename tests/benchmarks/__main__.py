@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import fanout, idle, sends, tokens
+from tests.benchmarks import fanout, idle, sends, storm, tokens
 from tests.benchmarks.machine import CORES, allow_many_files, description
 from tests.benchmarks.tertulia import Engines, engines
 
@@ -32,6 +32,7 @@ class Part(StrEnum):
     TOKENS = "tokens"
     IDLE = "idle"
     SENDS = "sends"
+    STORM = "storm"
 
 
 def main(
@@ -93,13 +94,49 @@ async def _tokens(running: Engines, quick: bool, streams: int) -> None:
 
 
 async def _idle(running: Engines, quick: bool, streams: int) -> None:
-    found = await idle.measure(running, 500 if quick else 2000, 3.0 if quick else 9.0)
     table = _table(
-        "Idle connections: authenticated, each following a conversation", "sockets", "KiB each", "CPU"
+        "Idle connections: ours authenticated, each following a conversation of its own",
+        "server",
+        "sockets",
+        "KiB each",
+        "CPU",
     )
-    share = f"{found.cpu_share:.1%} of a core for all"
-    table.add_row(f"{found.sockets:,}", f"{found.bytes_each / 1024:.1f}", share)
+    async for found in idle.measure(running, 500 if quick else 5000, 3.0 if quick else 26.0):
+        share = f"{found.cpu_share:.1%} of a core for all"
+        table.add_row(found.who, f"{found.sockets:,}", f"{found.bytes_each / 1024:.1f}", share)
     _console.print(table)
+
+
+async def _storm(running: Engines, quick: bool, streams: int) -> None:
+    back = _table(
+        "Reconnect storm: all come back at once, ours from where they were, while events go on",
+        "server",
+        "clients",
+        "resumed",
+        "half back after s",
+        "all after s",
+        "p99 of live events, calm ms",
+        "stormy ms",
+    )
+    async for found in storm.storms(running, 500 if quick else 2000):
+        late = [f"{ms:.0f}" if ms is not None else "" for ms in (found.calm, found.stormy)]
+        times = (f"{found.half:.1f}", f"{found.all:.1f}")
+        back.add_row(found.who, f"{found.clients:,}", f"{found.recovered:,}", *times, *late)
+    beside = _table(
+        "One slow client, of 1 KB a second, among others: how late their events are",
+        "others",
+        "events",
+        "median without ms",
+        "beside ms",
+        "p99 without ms",
+        "beside ms",
+        "process grew by KiB",
+    )
+    one = await storm.slow(running, 500, 5.0 if quick else 20.0)
+    (median, p99), (median_beside, p99_beside) = one.without, one.beside
+    delays = [f"{ms:.1f}" for ms in (median, median_beside, p99, p99_beside)]
+    beside.add_row(str(one.others), f"{one.events:,}", *delays, f"{one.grown / 1024:.0f}")
+    _console.print(back, beside)
 
 
 async def _sends(running: Engines, quick: bool, streams: int) -> None:
@@ -131,6 +168,7 @@ _PARTS: dict[Part, Callable[[Engines, bool, int], Coroutine[Any, Any, None]]] = 
     Part.TOKENS: _tokens,
     Part.IDLE: _idle,
     Part.SENDS: _sends,
+    Part.STORM: _storm,
 }
 
 

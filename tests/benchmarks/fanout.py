@@ -20,6 +20,7 @@ from tests.benchmarks.servers.pace import FRAME, FRAME_BYTES
 from tests.benchmarks.tertulia import Engines, Tertulia, tertulia
 
 SUBSCRIBERS = 500
+CROWD = 2000
 _INTERVAL = 0.05
 _WARM_UP = 10
 _ARRIVAL_SECONDS = 30.0
@@ -49,7 +50,13 @@ async def _arrived(load: Process, each: int) -> int:
 
 
 async def _measured(
-    name: str, how: str, server: Process, load: Process, rounds: int, send: Callable[[int], Awaitable[None]]
+    name: str,
+    how: str,
+    server: Process,
+    load: Process,
+    rounds: int,
+    send: Callable[[int], Awaitable[None]],
+    subscribers: int = SUBSCRIBERS,
 ) -> Result:
     await send(_WARM_UP)
     await _arrived(load, _WARM_UP)
@@ -57,7 +64,7 @@ async def _measured(
     await send(rounds)
     size = await _arrived(load, rounds)
     spent = server.cpu - before
-    frames = rounds * SUBSCRIBERS
+    frames = rounds * subscribers
     assert size // frames in range(FRAME_BYTES - 2, FRAME_BYTES + 12), size / frames
     return Result(name, how, frames, spent / frames * 1e6)
 
@@ -126,7 +133,7 @@ def following(ours: Tertulia, conversations: list[str]) -> Plan:
         protocol="chat.v1",
         greetings=[ours.greeting(conversation) for conversation in conversations],
         ready='{"type":"subscribed"',
-        counted='{"type":"reply.',
+        counted='{"type":"reply.stage"',
     )
 
 
@@ -151,6 +158,10 @@ async def ours(engines: Engines, rounds: int) -> AsyncGenerator[Result]:
             how = "hello, subscribe, log, hub, outbox"
             yield await _measured("Tertulia", how, served.web, load, rounds, appender([conversation]))
             yield await _tokens(served, conversation, log, load, rounds)
+        async with clients(COUNTING, following(served, [conversation] * CROWD), engines.folder) as load:
+            how = f"{CROWD:,} subscribers of one conversation"
+            few = max(rounds // 4, 10)
+            yield await _measured("Tertulia", how, served.web, load, few, appender([conversation]), CROWD)
         apart = await served.conversations(SUBSCRIBERS)
         async with clients(COUNTING, following(served, apart), engines.folder) as load:
             how = "500 conversations of one subscriber each"
@@ -162,28 +173,27 @@ async def _tokens(served: Tertulia, conversation: str, log: RedisLog, load: Proc
     publisher = Publisher(log)
     publishing = asyncio.create_task(publisher.run())
     writer = publisher.writer(conversation, "msg_bench", 1)
-    events = 0
 
     def body(at: int, text: str) -> bytes:
-        nonlocal events
-        events += 1
         head = f'{{"type":"reply.delta","conversation":"{conversation}","reply":"msg_bench"'
         return f'{head},"at":{at},"text":"{text}"}}'.encode()
 
     tokens = int(rounds * _INTERVAL / _TOKEN_SECONDS)
     writer.open(b'{"type":"reply.started"}', b"{}")
     await writer.flush()
-    before = served.web.cpu
+    before, told = served.web.cpu, await served.metric("events_delivered_total")
     loop = asyncio.get_running_loop()
     began = loop.time()
     for n in range(tokens):
         await asyncio.sleep(max(0.0, began + n * _TOKEN_SECONDS - loop.time()))
         writer.write(_TOKEN, body)
+    writer.event(_body())
     await writer.flush()
-    await _arrived(load, events)
+    await _arrived(load, 1)  # the one that shows that all before it have arrived
     spent = served.web.cpu - before
+    frames = (await served.metric("events_delivered_total") - told) / SUBSCRIBERS
     publishing.cancel()
     await asyncio.gather(publishing, return_exceptions=True)
     delivered = tokens * SUBSCRIBERS
-    how = f"per delivered token: 50 tokens/s, coalesced to {events / tokens * 50:.0f} frames/s"
+    how = f"per delivered token: 50 tokens/s, merged to {frames / tokens * 50:.0f} frames/s"
     return Result("Tertulia", how, delivered, spent / delivered * 1e6)

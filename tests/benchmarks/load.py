@@ -49,6 +49,9 @@ class Client(asyncio.Protocol):
         self._upgraded = False
         self._rest = b""
 
+    def began(self, payload: bytes) -> None:
+        """The frame that shows that the client may begin; empty where none is waited for."""
+
     def take(self, payload: bytes) -> None:
         """A text frame, once the client is ready."""
         if payload.startswith(self._counted):
@@ -103,6 +106,7 @@ class Client(asyncio.Protocol):
             self.send(1, text.encode())
         if not self.plan.ready:
             self.ready.set()
+            self.began(b"")
 
     def _take(self, opcode: int, payload: bytes) -> None:
         if opcode == 9:
@@ -114,6 +118,7 @@ class Client(asyncio.Protocol):
         elif not self.ready.is_set():
             if payload.startswith(self._ready):
                 self.ready.set()
+                self.began(payload)
         else:
             self.take(payload)
 

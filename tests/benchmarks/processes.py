@@ -26,7 +26,8 @@ _logs = itertools.count(1)
 
 
 COUNTING, CHATTING = "tests.benchmarks.load", "tests.benchmarks.chatting"
-"""Clients that count frames, and clients that send."""
+RETURNING = "tests.benchmarks.returning"
+"""Clients that count frames, clients that send, and clients that come back."""
 
 
 class Process:

@@ -78,6 +78,12 @@ class Tertulia:
                 await collection.insert_many([{**original, "_id": one} for one in ids])
         return [first, *ids]
 
+    async def metric(self, name: str) -> float:
+        """One of the web process's metrics, as it stands."""
+        async with httpx2.AsyncClient(base_url=self.url, trust_env=False) as client:
+            lines = (await client.get("/metrics")).text.splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(f"tertulia_{name}"))
+
     def greeting(self, conversation: str) -> list[str]:
         """What a client says to follow a conversation."""
         return [

@@ -1,0 +1,167 @@
+"""Two bad moments: everybody comes back at once, and one client of many does not read.
+
+Both are measured by how late events are for those who do nothing wrong, from the moment of their publication.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from realtime.log.contract import Record
+from realtime.log.redis import RedisLog
+from realtime.redis import command_client
+from tests.benchmarks.fanout import following
+from tests.benchmarks.load import Plan
+from tests.benchmarks.machine import SERVER_CORE
+from tests.benchmarks.processes import RETURNING, clients, module, running
+from tests.benchmarks.tertulia import Engines, Tertulia, tertulia
+
+_INTERVAL = 0.05
+_CALM_SECONDS = 3.0
+_SLOW_BYTES, _SLOW_SECONDS = 1024, 1.0
+_FILLING = "x" * 400
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What was measured."""
+
+    who: str
+    clients: int
+    recovered: int
+    half: float
+    all: float
+    """Seconds until half of them, and all, were back and had all that they had missed."""
+    calm: float | None
+    stormy: float | None
+    """99th percentile of how late events were for those that stayed, before and meanwhile, in milliseconds."""
+
+
+@dataclass(frozen=True)
+class Slow:
+    """What was measured."""
+
+    others: int
+    events: int
+    without: tuple[float, float]
+    beside: tuple[float, float]
+    """Median and 99th percentile of how late events were for the others, in milliseconds."""
+    grown: int
+    """Bytes of the web process."""
+
+
+def _share(values: list[float], share: float) -> float:
+    return values[min(int(len(values) * share), len(values) - 1)]
+
+
+@asynccontextmanager
+async def _publishing(log: RedisLog, topics: list[str]) -> AsyncGenerator[None]:
+    """An event in each topic every 50 ms, each with its moment."""
+
+    async def publish() -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            body = f'{{"type":"reply.stage","at":{time.monotonic():.6f},"text":"{_FILLING}"}}'.encode()
+            await log.append_many([(topic, [Record(body)]) for topic in topics])
+            due += _INTERVAL
+            await asyncio.sleep(max(0.0, due - loop.time()))
+
+    publishing = asyncio.create_task(publish())
+    try:
+        yield
+    finally:
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+
+
+async def storms(engines: Engines, number: int) -> AsyncGenerator[Storm]:
+    """A bare server that greets nobody and resumes nothing, and ours."""
+    arguments = module("tests.benchmarks.servers.broadcast")
+    async with running(arguments, core=SERVER_CORE, folder=engines.folder) as server:
+        plan = Plan(port=(await server.hear())["port"], greetings=[[]] * number)
+        async with clients(RETURNING, plan, engines.folder) as load:
+            await load.tell("storm 0")
+            found = await load.hear(90)
+            back = found["back"]
+            yield Storm("websockets, connecting alone", number, 0, _share(back, 0.5), back[-1], None, None)
+    assert engines.urls.redis
+    async with tertulia(engines) as ours, command_client(engines.urls.redis) as client:
+        yield await _our_storm(engines, ours, RedisLog(client), number)
+
+
+async def _our_storm(engines: Engines, ours: Tertulia, log: RedisLog, number: int) -> Storm:
+    topics = await ours.conversations(20)
+    kept = len(topics)
+    plan = following(ours, [topics[n % len(topics)] for n in range(number + kept)])
+    async with clients(RETURNING, plan, engines.folder) as load, _publishing(log, topics):
+        await load.tell("late")
+        await load.hear()
+        await asyncio.sleep(_CALM_SECONDS)
+        await load.tell("late")
+        calm = (await load.hear())["delays"]
+        await load.tell(f"storm {kept}")
+        found = await load.hear(90)
+    back, delays = found["back"], found["delays"]
+    return Storm(
+        "Tertulia",
+        number,
+        found["recovered"],
+        _share(back, 0.5),
+        back[-1],
+        _share(calm, 0.99),
+        _share(delays, 0.99) if delays else None,
+    )
+
+
+async def slow(engines: Engines, others: int, seconds: float) -> Slow:
+    """Events to many, with and without one more that reads 1 KB a second."""
+    assert engines.urls.redis
+    async with tertulia(engines) as ours, command_client(engines.urls.redis) as client:
+        [topic] = await ours.conversations(1)
+        log = RedisLog(client)
+        plan = following(ours, [topic] * others)
+        async with clients(RETURNING, plan, engines.folder) as load, _publishing(log, [topic]):
+
+            async def late() -> list[float]:
+                await load.tell("late")
+                await load.hear()
+                await asyncio.sleep(seconds)
+                await load.tell("late")
+                return (await load.hear())["delays"]
+
+            await late()
+            without, before = await late(), ours.web.resident
+            dawdling = asyncio.create_task(_dawdle(ours, topic))
+            beside = await late()
+            grown = ours.web.resident - before
+            dawdling.cancel()
+            await asyncio.gather(dawdling, return_exceptions=True)
+    told = [(_share(delays, 0.5), _share(delays, 0.99)) for delays in (without, beside)]
+    return Slow(others, len(beside), told[0], told[1], grown)
+
+
+async def _dawdle(ours: Tertulia, topic: str) -> None:
+    """Follow it, and read 1 KB a second."""
+    loop = asyncio.get_running_loop()
+    with contextlib.closing(socket.socket()) as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        end.setblocking(False)
+        await loop.sock_connect(end, ("127.0.0.1", ours.port))
+        request = (
+            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{ours.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            "Sec-WebSocket-Protocol: chat.v1\r\n\r\n"
+        )
+        frames = b"".join(_masked(text.encode()) for text in ours.greeting(topic))
+        await loop.sock_sendall(end, request.encode() + frames)
+        while await loop.sock_recv(end, _SLOW_BYTES):  # noqa: ASYNC110 - this is what slow means
+            await asyncio.sleep(_SLOW_SECONDS)
+
+
+def _masked(payload: bytes) -> bytes:
+    return b"\x81\xfe" + len(payload).to_bytes(2, "big") + bytes(4) + payload
