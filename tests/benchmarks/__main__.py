@@ -153,6 +153,19 @@ async def _sends(running: Engines, quick: bool, streams: int) -> None:
         cells = (found.who, found.how, f"{found.sends:,}", f"{found.per_second:.0f}")
         table.add_row(*cells, f"{found.microseconds:.0f}", f"{found.median:.1f}")
     _console.print(table)
+    table = _table(
+        f"How soon a worker has it, at {sends.PER_SECOND} sends a second",
+        "who",
+        "how",
+        "sends",
+        "median ms",
+        "99th percentile ms",
+    )
+    async with tokens.paced(running) as url:
+        async for delay in sends.queue_latency(running, url, 5 if quick else 20):
+            cells = (delay.who, delay.how, f"{delay.sends:,}")
+            table.add_row(*cells, f"{delay.median:.1f}", f"{delay.worst:.1f}")
+    _console.print(table)
 
 
 def _table(title: str, *columns: str) -> Table:

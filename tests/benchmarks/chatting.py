@@ -3,7 +3,9 @@
 `python -m tests.benchmarks.chatting` reads a plan, connects all, prints `{"ready": n}`, and answers `go STREAMS ANSWERS
 TOKENS GAP` (the first STREAMS clients, which begin GAP seconds apart) by `{"tokens", "first", "accepted", "took"}`:
 tokens that arrived, and the seconds from each send to its first delta and to its `accepted`. `send` does the same, but
-waits for nothing more than `accepted`; `TOKENS` 0 wants no reply.
+waits for nothing more than `accepted`; `TOKENS` 0 wants no reply. `pace STREAMS SENDS TOKENS GAP` sends so
+often, GAP seconds apart whatever comes back, by one client after the other. The answer has `{"started"}` as well: the
+seconds from `accepted` until a worker had each.
 """
 
 import asyncio
@@ -35,6 +37,8 @@ class Chatter(Client):
         self.done = asyncio.Event()
         self.first: list[float] = []
         self.accepted: list[float] = []
+        self.started: list[float] = []
+        self.moments: dict[str, float] = {}
         self.letters = 0
         self.waits_for_first = False
 
@@ -47,12 +51,19 @@ class Chatter(Client):
             self.letters += len(_decode(payload)["text"])
             return
         frame: Any = _decode(payload)
-        if frame["type"] == "accepted":
-            self.accepted.append(self.clock() - self.sent)
+        if frame["type"] in {"accepted", "reply.started"}:
+            self._note(frame["type"])
         elif frame["type"] == "error" or frame["type"] in _ENDS - {"reply.completed"}:
             raise RuntimeError(f"refused: {frame}")
         if frame["type"] == self.waits_for:
             self.done.set()
+
+    def _note(self, type_: str) -> None:
+        self.moments[type_] = self.clock()
+        if type_ == "accepted":
+            self.accepted.append(self.moments[type_] - self.sent)
+        if len(self.moments) == 2:  # either may come first
+            self.started.append(max(self.moments["reply.started"] - self.moments["accepted"], 0.0))
 
     async def chat(self, waits_for: str, delay: float, answers: int, tokens: int) -> None:
         """Send and wait, so many times."""
@@ -63,6 +74,7 @@ class Chatter(Client):
             said = {"type": "send", "conversation": self.conversation, "text": "What is it?", "reply": reply}
             self.done.clear()
             self.waits_for_first = True
+            self.moments.clear()
             self.sent = self.clock()
             self.send(1, msgspec.json.encode(said))
             async with asyncio.timeout(_ANSWER_SECONDS):
@@ -71,7 +83,7 @@ class Chatter(Client):
     def told(self) -> tuple[list[float], list[float], int]:
         """What was seen since the last time."""
         seen = (self.first, self.accepted, self.letters // len(TOKEN))
-        self.first, self.accepted, self.letters = [], [], 0
+        self.first, self.accepted, self.letters, self.started = [], [], 0, []
         return seen
 
 
@@ -85,10 +97,16 @@ async def _main() -> None:
         began = loop.time()
         chosen = clients[:streams]
         gap = float(command[4])
-        end = _WAITS[command[0]]
-        await asyncio.gather(*(one.chat(end, n * gap, answers, tokens) for n, one in enumerate(chosen)))
+        if command[0] == "pace":
+            turns = ((n * gap, chosen[n % streams]) for n in range(answers))
+            await asyncio.gather(*(one.chat("reply.completed", delay, 1, tokens) for delay, one in turns))
+        else:
+            end = _WAITS[command[0]]
+            await asyncio.gather(*(one.chat(end, n * gap, answers, tokens) for n, one in enumerate(chosen)))
+        started = [seconds for one in chosen for seconds in one.started]
         told = [one.told() for one in chosen]
         say(
+            started=started,
             first=[seconds for first, _, _ in told for seconds in first],
             accepted=[seconds for _, accepted, _ in told for seconds in accepted],
             tokens=sum(tokens for _, _, tokens in told),

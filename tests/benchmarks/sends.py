@@ -1,7 +1,8 @@
-"""Accepted sends: how many a second one web process accepts, and what each costs, beside the bare transaction.
+"""Accepted sends: how many a second one web process accepts, what each costs, and how soon a worker has it.
 
 Accepting is a transaction with a majority of the replica set (message, owed reply, both events), the events in the
-log, and the job in the queue. Beside it, the same documents written by the driver alone.
+log, and the job in the queue. Beside it, the same documents written by the driver alone, and a bare XADD with the
+XREADGROUP of a reader that waits for it.
 """
 
 from collections.abc import AsyncGenerator
@@ -30,6 +31,49 @@ class Sends:
     """CPU of the process, per send."""
     median: float
     """Milliseconds until a send was accepted."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds until somebody had it."""
+
+    who: str
+    how: str
+    sends: int
+    median: float
+    worst: float
+    """The 99th percentile."""
+
+
+PER_SECOND = 50
+_PACED_CLIENTS = 100
+
+
+async def queue_latency(engines: Engines, model_url: str, seconds: int) -> AsyncGenerator[Latency]:
+    """From accepted to started, at 50 sends a second; and the bare pair of commands at the same pace."""
+    assert engines.urls.redis
+    count = PER_SECOND * seconds
+    bare = module("tests.benchmarks.servers.bare_queue", engines.urls.redis)
+    async with running(bare, core=SERVER_CORE, folder=engines.folder) as process:
+        await process.hear()
+        for sends in (PER_SECOND, count):
+            await process.tell(f"go {sends} {PER_SECOND}")
+            told = await process.hear(seconds + 30)
+        yield _latency("Redis client", "XADD, then XREADGROUP", told["waited"])
+    async with tertulia(engines, model_url, worker=True) as ours:
+        plan = following(ours, await ours.conversations(_PACED_CLIENTS))
+        async with clients(CHATTING, plan, engines.folder) as chatters:
+            for sends in (PER_SECOND, count):
+                await chatters.tell(f"pace {_PACED_CLIENTS} {sends} 1 {1 / PER_SECOND}")
+                told = await chatters.hear(seconds + 120)
+            yield _latency("Tertulia", "accepted, then started by a worker", told["started"])
+            yield _latency("Tertulia", "sent, then accepted", told["accepted"])
+
+
+def _latency(who: str, how: str, seconds: list[float]) -> Latency:
+    ordered = sorted(second * 1e3 for second in seconds)
+    worst = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
+    return Latency(who, how, len(ordered), ordered[len(ordered) // 2], worst)
 
 
 async def measure(engines: Engines, each: int) -> AsyncGenerator[Sends]:

@@ -56,7 +56,8 @@ class Length:
 
 
 @asynccontextmanager
-async def _model(engines: Engines) -> AsyncGenerator[str]:
+async def paced(engines: Engines) -> AsyncGenerator[str]:
+    """Run the paced model; its base URL."""
     program = running(module("tests.benchmarks.servers.paced_model"), core=LOAD_CORE, folder=engines.folder)
     async with program as model:
         yield f"http://127.0.0.1:{(await model.hear())['port']}/v1"
@@ -64,7 +65,7 @@ async def _model(engines: Engines) -> AsyncGenerator[str]:
 
 async def measure(engines: Engines, streams: list[int], length: Length) -> AsyncGenerator[Cost | Delay]:
     """All figures."""
-    async with _model(engines) as url:
+    async with paced(engines) as url:
         for way, reader in _ALONE.items():
             arguments = module("tests.benchmarks.servers.bare_streams", way, url)
             async with running(arguments, core=SERVER_CORE, folder=engines.folder) as process:
