@@ -78,6 +78,11 @@ class Registry:
         """The configured names, in the order of the configuration."""
         return tuple(self._configs)
 
+    @property
+    def configs(self) -> tuple[ProviderConfig, ...]:
+        """How they were configured, likewise."""
+        return tuple(self._configs.values())
+
     def get(self, name: str) -> Provider:
         """Find a provider; raises `UnknownProvider`."""
         try:

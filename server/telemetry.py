@@ -2,11 +2,15 @@
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, Metric, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+_STATES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
 def configure_logging(form: Literal["text", "json"], process: str) -> None:
@@ -41,10 +45,33 @@ def configure_logging(form: Literal["text", "json"], process: str) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def metrics_registry(gauges: Mapping[str, tuple[str, Callable[[], float]]]) -> CollectorRegistry:
+class BreakerStates(Collector):
+    """How each provider and model stands, read when asked for: 0 closed, 1 half-open, 2 open."""
+
+    def __init__(self, states: Callable[[], Mapping[str, str]]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterable[Metric]:
+        """One line for each that was ever asked, or heard of."""
+        family = GaugeMetricFamily(
+            "tertulia_breaker",
+            "Providers: 0 asked, 1 tried carefully, 2 resting.",
+            labels=["provider", "model"],
+        )
+        for key, state in self._states().items():
+            provider, _, model = key.partition("/")
+            family.add_metric([provider, model], _STATES[state])
+        yield family
+
+
+def metrics_registry(
+    gauges: Mapping[str, tuple[str, Callable[[], float]]], *collectors: Collector
+) -> CollectorRegistry:
     """A registry with the process's own figures, and gauges that are read when asked for."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
+    for collector in collectors:
+        registry.register(collector)
     for name, (description, read) in gauges.items():
         Gauge(f"tertulia_{name}", description, registry=registry).set_function(read)
     return registry

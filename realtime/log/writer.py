@@ -84,6 +84,13 @@ class DraftWriter:
         self._publisher.wake(self)
         self._publisher.hurry()
 
+    def begin_again(self, body: bytes, header: bytes, text: str) -> None:
+        """The draft is `text` from here on, and its header another."""
+        self._opening = Record(body, Open(self.draft, self.attempt, header))
+        self._add(Record(body, Open(self.draft, self.attempt, header, text)))
+        self.length = len(text)
+        self._publisher.hurry()
+
     def event(self, body: bytes) -> None:
         """An event that leaves the draft as it is, after everything written before."""
         self._add(Record(body))
@@ -108,10 +115,15 @@ class DraftWriter:
         self._add(Record(body, Close(self.draft, self.attempt)))
         self._publisher.hurry()
 
+    @property
+    def full(self) -> bool:
+        """Whether too much is waiting to be appended: `room` would wait."""
+        return self._waiting_length > _MOST_WAITING
+
     async def room(self) -> None:
         """Wait while too much is waiting to be appended."""
         self._check()
-        while self._waiting_length > _MOST_WAITING:
+        while self.full:
             await self._next_change()
 
     async def flush(self) -> None:
@@ -135,6 +147,8 @@ class DraftWriter:
             elif isinstance(item.change, Close):
                 made.append(Record(item.body, Close(self.draft, self.attempt, size)))
             else:
+                if isinstance(item.change, Open):
+                    size = len(item.change.text.encode())
                 made.append(item)
         self._in_flight = len(made)
         return made
@@ -149,7 +163,9 @@ class DraftWriter:
             self._fail(stale)
         else:
             for record in records:
-                if isinstance(record.change, Grow):
+                if isinstance(record.change, Open):
+                    self._appended, self._size = [record.change.text], len(record.change.text.encode())
+                elif isinstance(record.change, Grow):
                     # Refused or not, it is part of the text from here on: a lost draft begins again with all of it.
                     self._appended.append(record.change.text)
                     self._size += len(record.change.text.encode())

@@ -37,10 +37,11 @@ class SettingsInForce:
 
 def check_provider(settings: ReplySettings, providers: Collection[str]) -> None:
     """Errors: `Invalid` with `unknown_provider`."""
-    if settings.provider is not None and settings.provider not in providers:
-        known = ", ".join(sorted(providers))
-        raise Invalid(
-            "unknown_provider",
-            f"There is no provider {settings.provider!r} here, only {known}.",
-            field="provider",
-        )
+    named = [("provider", settings.provider)] if settings.provider is not None else []
+    named += [("fallbacks", fallback.provider) for fallback in settings.fallbacks or ()]
+    for field, provider in named:
+        if provider not in providers:
+            known = ", ".join(sorted(providers))
+            raise Invalid(
+                "unknown_provider", f"There is no provider {provider!r} here, only {known}.", field=field
+            )

@@ -83,7 +83,7 @@ class ReasonBody(msgspec.Struct, frozen=True, kw_only=True):
 
     provider: str
     model: str
-    code: str
+    reason: str
     detail: str
 
 
@@ -153,7 +153,7 @@ class ReplyStarted(Event, frozen=True, tag="reply.started", omit_defaults=True):
     provider: str
     model: str
     attempt: int
-    notices: list[str] = msgspec.field(default_factory=list[str])
+    notices: list[str] = []
     instead_of: ReasonBody | None = None
 
 

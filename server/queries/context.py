@@ -3,18 +3,23 @@
 The oldest messages go first when there is not enough room; the instructions and the message to be answered never go.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from providers.contract import Prompt, Turn, estimate_tokens
+from providers.contract import Prompt, Tool, ToolCall, Turn, estimate_tokens
 from server.domain.errors import NotFound
 from server.domain.message import Message
 from server.domain.reply import Reply
 from server.storage.reads import Reads
 
 _MESSAGES = 200
+_BATCH = 16
 _TOKENS_PER_TURN = 4
 _ANSWER_SHARE = 4
 """An answer without a limit of its own gets one part in so many of the window."""
+
+
+Count = Callable[[Sequence[str]], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,8 @@ class Contexts:
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
 
-    async def __call__(self, reply: Reply, model: str, window: int) -> Context:
-        """The prompt for a reply within `window` tokens. Errors: `NotFound`, `Unavailable`."""
+    async def __call__(self, reply: Reply, model: str, window: int, count: Count | None = None) -> Context:
+        """The prompt for a reply within `window` tokens, as `count` counts them. Errors: `NotFound`, `Unavailable`."""
         conversation = await self._reads.conversation(reply.conversation)
         instructions = ""
         if conversation.character is not None:
@@ -43,31 +48,67 @@ class Contexts:
         asked = await self._reads.message(reply.message)
         messages = await self._reads.branch(asked, _MESSAGES)
         answer = reply.settings.max_tokens or window // _ANSWER_SHARE
-        turns, left_out = fit(instructions, messages, window - answer)
-        prompt = Prompt(
-            model=model,
-            turns=turns,
-            temperature=reply.settings.temperature,
-            max_tokens=reply.settings.max_tokens,
-        )
-        return Context(prompt, left_out)
+        turns, left_out = fit(instructions, messages, window - answer, count or estimated)
+        return Context(_prompt(reply, model, turns), left_out)
 
 
-def fit(instructions: str, messages: list[Message], budget: int) -> tuple[tuple[Turn, ...], int]:
+def _prompt(reply: Reply, model: str, turns: tuple[Turn, ...]) -> Prompt:
+    settings = reply.settings
+    return Prompt(
+        model=model,
+        turns=turns,
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        top_p=settings.top_p,
+        stop=tuple(settings.stop or ()),
+        effort=settings.reasoning_effort,
+        tools=tuple(Tool(tool.name, tool.description, tool.parameters) for tool in settings.tools or ()),
+    )
+
+
+def estimated(texts: Sequence[str]) -> list[int]:
+    """By their lengths, where no better count is at hand."""
+    return [estimate_tokens(text) for text in texts]
+
+
+def fit(
+    instructions: str, messages: list[Message], budget: int, count: Count = estimated
+) -> tuple[tuple[Turn, ...], int]:
     """The turns that fit into `budget` tokens, and how many messages do not."""
-    told = [message for message in messages if message.text]
-    left = budget - (_cost(instructions) if instructions else 0)
-    turns: list[Turn] = []
-    for message in reversed(told):
-        left -= _cost(message.text)
-        if left < 0 and turns:
-            break
-        turns.append(Turn(message.role, message.text))
-    left_out = len(told) - len(turns)
-    if instructions:
-        turns.append(Turn("system", instructions))
-    return tuple(reversed(turns)), left_out
+    told = [turns for message in messages if (turns := _turns(message))]
+    left = budget - (count([instructions])[0] + _TOKENS_PER_TURN if instructions else 0)
+    kept = len(told)
+    while kept:
+        # Some at a time, from the end: of a long conversation most need not be counted.
+        batch = told[max(0, kept - _BATCH) : kept]
+        for cost in reversed(_costs(batch, count)):
+            left -= cost
+            if left < 0 and kept < len(told):
+                return _joined(instructions, told[kept:]), kept
+            kept -= 1
+    return _joined(instructions, told), 0
 
 
-def _cost(text: str) -> int:
-    return estimate_tokens(text) + _TOKENS_PER_TURN
+def _joined(instructions: str, told: list[list[Turn]]) -> tuple[Turn, ...]:
+    turns = [turn for turns in told for turn in turns]
+    return (Turn("system", instructions), *turns) if instructions else tuple(turns)
+
+
+def _turns(message: Message) -> list[Turn]:
+    """A message as a model reads it; calls of tools that nobody answered are left out, as every provider insists."""
+    results = {result.id: result.output for result in message.tool_results}
+    calls = tuple(
+        ToolCall(call.id, call.name, call.arguments) for call in message.tool_calls if call.id in results
+    )
+    if not message.text and not calls:
+        return []
+    turns = [Turn(message.role, message.text, calls)]
+    return turns + [Turn("tool", results[call.id], call_id=call.id) for call in calls]
+
+
+def _costs(told: list[list[Turn]], count: Count) -> list[int]:
+    texts = [
+        "\n".join(part for turn in turns for part in (turn.text, *(call.arguments for call in turn.calls)))
+        for turns in told
+    ]
+    return [tokens + _TOKENS_PER_TURN for tokens in count(texts)]

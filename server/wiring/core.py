@@ -1,5 +1,6 @@
 """The engines that every process stands on, in the order in which they open; what is opened later is closed earlier."""
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncGenerator
@@ -9,9 +10,13 @@ from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
+from providers.breaker import Policy
+from providers.chain import Link
+from providers.health import Health
 from providers.registry import Registry
 from realtime.attendance.contract import Attendance
 from realtime.attendance.redis import RedisAttendance
+from realtime.board.redis import RedisBoard
 from realtime.leases.redis import RedisLeases
 from realtime.log.cluster_feed import ClusterFeed
 from realtime.log.contract import Feed, Log
@@ -26,8 +31,9 @@ from server.storage.database import Client, database
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
 from server.storage.writes import Writes
+from server.wiring.breakers import SharedBreakers
 from server.wiring.errors import NotConfigured
-from server.wiring.providers import choose_provider, provider_configs
+from server.wiring.providers import choose_provider, fallback_links, provider_configs
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,9 @@ class Core:
     leases: RedisLeases
     announcer: Announcer
     registry: Registry
+    health: Health
     default_provider: str
+    fallbacks: list[Link]
 
 
 def now() -> datetime:
@@ -64,7 +72,7 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
         missing = "CHAT_MONGODB_URL" if settings.mongodb_url is None else "CHAT_REDIS_URL"
         raise NotConfigured(f"Set {missing}, or use `python -m server up`, which brings engines of its own.")
     configs = provider_configs(settings)
-    default_provider = choose_provider(settings, configs)
+    default_provider, fallbacks = choose_provider(settings, configs), fallback_links(settings, configs)
     async with AsyncExitStack() as stack:
         # The store first: what is open above it may still want to write while it closes.
         client = await stack.enter_async_context(database(settings.mongodb_url, settings.mongodb_database))
@@ -73,9 +81,16 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
         registry = await stack.enter_async_context(Registry(configs))
         log, writes = RedisLog(commands), Writes()
         queue = RedisQueue(commands, settings.lease_seconds, settings.queue_depth)
+        instance, signals = f"{socket.gethostname()}-{os.getpid()}", RedisSignals(commands, subscriptions)
+        breakers = SharedBreakers(RedisBoard(commands), signals, instance)
+        policy = Policy(failures=settings.breaker_failures, rest=settings.breaker_rest_seconds)
+        health = Health(breakers, policy)
+        beside = await stack.enter_async_context(asyncio.TaskGroup())
+        for task in (beside.create_task(health.run()), beside.create_task(breakers.listen(health))):
+            stack.callback(task.cancel)
         yield Core(
             settings=settings,
-            instance=f"{socket.gethostname()}-{os.getpid()}",
+            instance=instance,
             database=client,
             reads=Reads(),
             writes=writes,
@@ -84,9 +99,11 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
             feed=RedisFeed(subscriptions) if isinstance(subscriptions, Redis) else ClusterFeed(subscriptions),
             attendance=RedisAttendance(commands),
             queue=queue,
-            signals=RedisSignals(commands, subscriptions),
+            signals=signals,
             leases=RedisLeases(commands),
             announcer=Announcer(log, queue, default_provider),
             registry=registry,
+            health=health,
             default_provider=default_provider,
+            fallbacks=fallbacks,
         )

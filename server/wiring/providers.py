@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from providers.config import ProviderConfig
+from providers.chain import Link
+from providers.config import Limits, ProviderConfig
 from server.embedded.model import ALIAS, CONTEXT, MAX_TOKENS
 from server.settings import Settings
 from server.wiring.errors import NotConfigured
@@ -48,7 +49,14 @@ def provider_configs(settings: Settings) -> list[ProviderConfig]:
             "No model is configured: set OPENAI_API_KEY, ANTHROPIC_API_KEY or LMSTUDIO_BASE_URL, or use "
             "`python -m server up`, which brings a small model of its own."
         )
-    return [_with_model(config, settings) for config in configs]
+    limits = Limits(
+        connect=settings.connect_seconds,
+        first_token=settings.first_token_seconds,
+        between_tokens=settings.between_tokens_seconds,
+        whole=settings.whole_reply_seconds,
+        retries=settings.retries,
+    )
+    return [replace(_with_model(config, settings), limits=limits) for config in configs]
 
 
 def choose_provider(settings: Settings, configs: list[ProviderConfig]) -> str:
@@ -59,6 +67,20 @@ def choose_provider(settings: Settings, configs: list[ProviderConfig]) -> str:
     if settings.provider not in names:
         raise NotConfigured(f"CHAT_PROVIDER={settings.provider}, but only {', '.join(names)} is configured.")
     return settings.provider
+
+
+def fallback_links(settings: Settings, configs: list[ProviderConfig]) -> list[Link]:
+    """Who answers when a provider fails, in this order. Errors: `NotConfigured`."""
+    names = [config.name for config in configs]
+    links: list[Link] = []
+    for word in filter(None, (part.strip() for part in settings.fallbacks.split(","))):
+        provider, _, model = word.partition(":")
+        if provider not in names:
+            raise NotConfigured(
+                f"CHAT_FALLBACKS={settings.fallbacks}, but only {', '.join(names)} is configured."
+            )
+        links.append(Link(provider, model or None))
+    return links
 
 
 def _with_model(config: ProviderConfig, settings: Settings) -> ProviderConfig:

@@ -21,6 +21,7 @@ from server.commands.branching import Branching
 from server.commands.cancel_reply import CancelReply
 from server.commands.characters import Characters
 from server.commands.conversations import Conversations
+from server.commands.give_tool_results import GiveToolResults
 from server.commands.line import Line
 from server.commands.reply_settings import SettingsInForce
 from server.commands.send_message import SendMessage
@@ -33,7 +34,7 @@ from server.queries.audit import Audit
 from server.queries.search import Search
 from server.queries.snapshot import Snapshots
 from server.settings import Settings
-from server.telemetry import metrics_registry
+from server.telemetry import BreakerStates, metrics_registry
 from server.web.api.audit import AuditRoutes
 from server.web.api.characters import CharacterRoutes
 from server.web.api.conversations import ConversationRoutes
@@ -95,19 +96,20 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         cancel = CancelReply(
             parts.store, parts.reads, parts.writes, parts.announcer, line, parts.signals, now
         )
+        results = GiveToolResults(parts.store, parts.reads, telling, now)
         branching = Branching(parts.store, parts.reads, in_force, parts.announcer, telling, now)
         limits = replace(SOCKET_LIMITS, sockets=settings.most_sockets)
         chat = Chat(tokens, queries, Snapshots(parts.reads), send, cancel, branching, limits)
         sockets, streams = ChatSocket(chat, hub, presence), EventStream(chat, queries, hub, presence)
         conversations = Conversations(parts.store, parts.reads, telling, names, now)
         routes = (
-            SessionRoutes(tokens, parts.registry, fallback, guests=settings.guests),
+            SessionRoutes(tokens, parts.registry, parts.health, fallback, guests=settings.guests),
             CharacterRoutes(queries, Characters(parts.reads, parts.writes, names, now)),
             ConversationRoutes(queries, conversations, send),
             SearchRoutes(Search(reading.search_engine(settings, parts.database), parts.reads)),
             AuditRoutes(Audit(parts.reads)),
             MessageRoutes(queries, branching),
-            ReplyRoutes(queries, cancel, branching),
+            ReplyRoutes(queries, cancel, branching, results),
         )
         gauges = {
             "sockets": ("Open sockets.", lambda: len(sockets.connections)),
@@ -115,7 +117,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             "topics": ("Conversations that this instance follows.", hub.topics),
             "events_delivered_total": ("Events handed to subscribers.", lambda: hub.delivered),
         }
-        metrics = metrics_registry(gauges)
+        metrics = metrics_registry(gauges, BreakerStates(parts.health.states))
         app = application(
             Parts(
                 operations=[operation for room in routes for operation in room.operations()],

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from providers.tokens import warm
 from realtime.log.writer import Publisher
 from server.commands.line import Line
 from server.queries.context import Contexts
 from server.sagas.reply.ends import Ends
 from server.settings import Settings
-from server.telemetry import metrics_registry
+from server.telemetry import BreakerStates, metrics_registry
 from server.wiring import reading
 from server.wiring.core import Core, core, now
+from server.workers.answering import Answering
 from server.workers.reply import ReplyJob
 from server.workers.runner import Rules, Runner
 from server.workers.sweeper import Sweeper
@@ -36,11 +38,14 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         publisher = Publisher(parts.log)
         turns = Line(parts.reads, parts.store, parts.announcer)
         ends = Ends(parts.store, parts.log, parts.announcer, turns, now, parts.instance)
+        answering = Answering(
+            parts.registry, parts.health, Contexts(parts.reads), parts.fallbacks, settings.on_break
+        )
+        await asyncio.to_thread(warm, parts.registry.configs)
         job = ReplyJob(
             parts.store,
             parts.reads,
-            Contexts(parts.reads),
-            parts.registry,
+            answering,
             publisher,
             parts.queue,
             parts.announcer,
@@ -60,7 +65,8 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         following = reading.followers(settings, parts.database, engine, parts.instance)
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(work.run()) for work in (publisher, sweeper, line, *following)]
-            yield Worker(runner, metrics_registry(_gauges(runner, sweeper, publisher)))
+            gauges = _gauges(runner, sweeper, publisher)
+            yield Worker(runner, metrics_registry(gauges, BreakerStates(parts.health.states)))
             for task in beside:
                 task.cancel()
 

@@ -19,10 +19,7 @@ from typing import Any
 
 import structlog
 
-from providers.config import ProviderConfig
-from providers.contract import Provider
-from providers.errors import ProviderError, UnknownModel
-from providers.registry import Registry
+from providers.errors import ProviderError
 from realtime.errors import StaleWriter
 from realtime.errors import Unavailable as EngineAway
 from realtime.log.writer import DraftWriter, Publisher
@@ -33,7 +30,6 @@ from server.domain import wire
 from server.domain.errors import ChatError, NotFound, StaleAttempt, Unavailable
 from server.domain.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
 from server.domain.reply import Reply
-from server.queries.context import Contexts
 from server.sagas.reply.ends import Ends, closing
 from server.sagas.reply.limits import TooLate, within
 from server.sagas.reply.steps import (
@@ -50,14 +46,13 @@ from server.sagas.reply.steps import (
 from server.storage.cause import caused_by
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
+from server.workers.answering import Answering
 from server.workers.generation import Generation, stopped_or_done
 
 _log = structlog.get_logger(__name__)
 
 _NOTE_SECONDS = 1.0
 _SAVE_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
-_DEFAULT_WINDOW = 8192
-_NO_MODEL = "unknown"
 
 
 @dataclass(slots=True)
@@ -79,8 +74,7 @@ class ReplyJob:
         self,
         store: EventStore,
         reads: Reads,
-        contexts: Contexts,
-        registry: Registry,
+        answering: Answering,
         publisher: Publisher,
         queue: Queue,
         announcer: Announcer,
@@ -93,8 +87,7 @@ class ReplyJob:
     ) -> None:
         self._store = store
         self._reads = reads
-        self._contexts = contexts
-        self._registry = registry
+        self._answering = answering
         self._publisher = publisher
         self._queue = queue
         self._announcer = announcer
@@ -161,7 +154,7 @@ class ReplyJob:
             attempt=reply.attempt + 1,
             worker=self._worker,
             provider=name,
-            model=await self._model(reply, name),
+            model=await self._answering.model(reply, name),
             deadline=deadline(reply, now, self._reply_seconds),
         )
         writer = self._publisher.writer(reply.conversation, reply.id, started.attempt, point.kept, held=True)
@@ -215,33 +208,20 @@ class ReplyJob:
             return ReplyFailed(**ended(clock()), code="internal", detail=detail, step=making.step)
         if stopped:
             return ReplyCancelled(**ended(clock()))
-        return ReplyCompleted(**ended(clock()), cost=None, finish=making.generation.finish or "stop")
-
-    async def _model(self, reply: Reply, provider: str) -> str:
-        """What was chosen, else what the provider is configured with, else what it offers first.
-
-        What goes wrong here goes wrong again in `_generate`, where it becomes the reply's end.
-        """
-        try:
-            chosen = reply.settings.model or self._registry.config(provider).default_model
-            return chosen or await _first_model(self._registry.get(provider))
-        except ProviderError:
-            return _NO_MODEL
+        return ReplyCompleted(**ended(clock()), finish=making.generation.finish or "stop")
 
     async def _generate(self, making: _Making, point: Resume) -> None:
-        reply, writer, name = making.reply, making.writer, making.started.provider
-        provider, config = self._registry.get(name), self._registry.config(name)
-        model = making.started.model
-        if model == _NO_MODEL:
-            model = await _first_model(provider)
+        reply, writer, asked = making.reply, making.writer, (making.started.provider, making.started.model)
         making.step = Step.CONTEXT
         self._progress(reply, writer, "context")
         async with within(Step.CONTEXT):
-            context = await self._contexts(reply, model, _window(reply, config))
+            context = await self._answering.context(reply, *asked)
         left_out = f"{context.left_out} older messages left out" if context.left_out else None
         self._progress(reply, writer, "waiting", left_out)
         making.step = Step.GENERATING
-        await making.generation.run(provider, replace(context.prompt, kept=point.kept))
+        await making.generation.run(
+            self._answering.chain(reply, *asked), replace(context.prompt, kept=point.kept)
+        )
 
     def _progress(self, reply: Reply, writer: DraftWriter, stage: str, detail: str | None = None) -> None:
         event = wire.ReplyProgress(
@@ -311,16 +291,3 @@ async def _alongside(claim: asyncio.Task[None], work: Coroutine[Any, Any, None])
 
 def _too_late(step: str) -> str:
     return f"It took too long, and was given up while {step}."
-
-
-def _window(reply: Reply, config: ProviderConfig) -> int:
-    offered = config.context_window or _DEFAULT_WINDOW
-    return min(reply.settings.context_window or offered, offered)
-
-
-async def _first_model(provider: Provider) -> str:
-    """For a provider that is configured without a model: whatever it has loaded."""
-    models = await provider.models()
-    if not models:
-        raise UnknownModel(f"{provider.name} offers no model now.")
-    return models[0]

@@ -13,7 +13,7 @@ from tests.support.house import House
 from tests.support.listener import listening
 
 ASYNCAPI = Path(__file__).parents[2] / "node_modules/@asyncapi/specs/schemas/3.0.0.json"
-HELD_BACK = {"reply.restarted", "reply.reasoning", "going_away"}
+HELD_BACK = {"reply.restarted", "going_away"}
 """Not to be had from a house in which nothing breaks."""
 
 
@@ -69,6 +69,9 @@ async def test_every_frame_is_as_documented(house: House, ada: Http) -> None:
         await device.subscribe(conversation)
         completed = await device.send(conversation, "say 50 tokens at 400/s", key="k")
         await device.until_end(completed["reply"])
+        text = "think 3 tokens, cite https://example.org/owls, use look with {}"
+        using = await device.send(conversation, text)
+        await device.until_end(using["reply"])
         failed = await device.send(conversation, "refuse with 401")
         await device.until_end(failed["reply"])
         cancelled = await device.send(conversation, "say 5 tokens, then fall silent")

@@ -243,6 +243,8 @@ def house(
             ANTHROPIC_BASE_URL=anthropic.base_url("anthropic"),
             ANTHROPIC_API_KEY=API_KEY,
             LMSTUDIO_BASE_URL=model.base_url,
+            # Tests that make providers fail are no reason to leave them alone.
+            CHAT_BREAKER_FAILURES="1000000",
         )
         with _running(house):
             yield house

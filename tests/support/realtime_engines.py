@@ -14,6 +14,8 @@ from redis.asyncio.cluster import RedisCluster
 
 from realtime.attendance.contract import Attendance
 from realtime.attendance.redis import RedisAttendance
+from realtime.board.contract import Board
+from realtime.board.redis import RedisBoard
 from realtime.leases.contract import Leases
 from realtime.leases.redis import RedisLeases
 from realtime.log.cluster_feed import ClusterFeed
@@ -74,6 +76,11 @@ class Engine(LogEngine, Protocol):
         """Every key of a topic, and its seconds to live; negative for one that lives for ever."""
         ...
 
+    @property
+    def board(self) -> Board:
+        """Its board."""
+        ...
+
 
 class RedisEngine:
     """Redis or Valkey: one server, or several."""
@@ -99,6 +106,11 @@ class RedisEngine:
     def queue(self, lease_seconds: float = 5.0, max_depth: int = 10_000) -> Queue:
         """See `Engine`."""
         return RedisQueue(self.commands, lease_seconds, max_depth)
+
+    @property
+    def board(self) -> Board:
+        """See `Engine`."""
+        return RedisBoard(self.commands)
 
     def signals(self) -> Signals:
         """See `Engine`."""

@@ -4,6 +4,11 @@
     say 200 tokens of 50 words at 100/s
     say 20 tokens, then end early          or: break off, fall silent
     refuse with 401
+    use look with {"at": 1}
+    think 30 tokens, cite https://example.org/owls
+
+Asked as `talker-3` it says all of it, and twenty tokens more, whatever it should have failed with; and it goes on with
+an answer that was begun, by itself or by repeating the last words, as it is asked to.
 
 Anything else gets a dozen tokens at once. What is said is known beforehand (`spoken`), no two stretches of it are
 alike, and it is made of what counting code points, UTF-16 units, bytes and graphemes each count in another way.
@@ -23,6 +28,7 @@ from tests.support.wires import OpenAIWire
 
 MODEL = "talker-1"
 OTHER_MODEL = "talker-2"
+FINISHER = "talker-3"
 
 _WORDS = (
     "Hola",
@@ -42,9 +48,13 @@ _SAY = re.compile(
     r"say (\d+) tokens(?: of (\d+) words)?(?: at (\d+)/s)?(?:, then (end early|break off|fall silent))?"
 )
 _GO_ON = re.compile(r"was cut off\..*«(.*)»$", re.DOTALL)
+_USE = re.compile(r"use (\w+) with (\{.*\})")
+_THINK = re.compile(r"think (\d+) tokens")
+_CITE = re.compile(r"cite (\S+)")
 _REFUSE = re.compile(r"refuse with (\d+)")
 _ENDS: dict[str, list[Step]] = {"end early": [], "break off": ["cut"], "fall silent": ["stall"]}
 _BY_DEFAULT = 12
+_MORE = 20
 
 
 def spoken(tokens: int, words: int = 1) -> str:
@@ -79,6 +89,8 @@ class TalkingModel(ScriptedServer):
             models = [{"id": name, "object": "model"} for name in (MODEL, OTHER_MODEL)]
             return Answer([json.dumps({"object": "list", "data": models}).encode()], headers=_JSON)
         asked, kept, again = _conversation(request)
+        if json.loads(request.body)["model"] == FINISHER:
+            return _finishing(asked, kept, again)
         wire = OpenAIWire()
         if refusal := _REFUSE.search(asked):
             # As careless as a server can be: it quotes the key that it was given.
@@ -88,11 +100,32 @@ class TalkingModel(ScriptedServer):
         tokens, words = (int(said[1]), int(said[2] or 1)) if said else (_BY_DEFAULT, 1)
         pace, end = (said[3], said[4]) if said else (None, None)
         steps: list[Step] = [wire.opening()]
+        if thinks := _THINK.search(asked):
+            steps += [wire.thinking(_token(number, 1)) for number in range(int(thinks[1]))]
         for text in _pieces(tokens, words, kept, again):
             steps.append(wire.text(text))
             if pace:
                 steps.append(1 / int(pace))
+        if cites := _CITE.search(asked):
+            steps.append(wire.citation(cites[1]))
+        if uses := _USE.search(asked):
+            return Answer([*steps, wire.call("call_1", uses[1], uses[2]), wire.closing(tokens, "tool_calls")])
         return Answer([*steps, *(_ENDS[end] if end else [wire.closing(tokens)])])
+
+
+def finished(tokens: int) -> str:
+    """What `talker-3` makes of `say N tokens`."""
+    return spoken(tokens + _MORE)
+
+
+def _finishing(asked: str, kept: str, again: str) -> Answer:
+    wire = OpenAIWire()
+    found = _SAY.search(asked)
+    whole = finished(int(found[1]) if found else _BY_DEFAULT)
+    assert whole.startswith(kept)
+    rest = again + whole[len(kept) :]
+    pieces = [rest[at : at + 7] for at in range(0, len(rest), 7)]
+    return Answer([wire.opening(), *map(wire.text, pieces), wire.closing(len(pieces))])
 
 
 _JSON = {"content-type": "application/json"}

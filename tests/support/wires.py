@@ -73,11 +73,27 @@ class OpenAIWire(Wire):
         # A comment.
         return b": still here\n\n"
 
+    def thinking(self, piece: str) -> bytes:
+        """Write one piece of what is thought."""
+        return self._chunk({"reasoning_content": piece})
+
+    def citation(self, url: str) -> bytes:
+        """Name a source."""
+        source = {"url": url, "title": "A source"}
+        return self._chunk({"annotations": [{"type": "url_citation", "url_citation": source}]})
+
+    def call(self, identifier: str, name: str, arguments: str) -> bytes:
+        """Write a call of a tool, in two pieces."""
+        function = {"name": name, "arguments": arguments[:3]}
+        first = {"index": 0, "id": identifier, "type": "function", "function": function}
+        rest = {"index": 0, "function": {"arguments": arguments[3:]}}
+        return self._chunk({"tool_calls": [first]}) + self._chunk({"tool_calls": [rest]})
+
     @override
-    def closing(self, output_tokens: int) -> bytes:
+    def closing(self, output_tokens: int, reason: str = "stop") -> bytes:
         # The reason, the usage, and the mark.
         usage = {"prompt_tokens": INPUT_TOKENS, "completion_tokens": output_tokens}
-        return self._chunk({}, "stop") + _event({"choices": [], "usage": usage}) + b"data: [DONE]\n\n"
+        return self._chunk({}, reason) + _event({"choices": [], "usage": usage}) + b"data: [DONE]\n\n"
 
     @override
     def error(self, kind: str, message: str) -> bytes:

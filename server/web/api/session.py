@@ -1,10 +1,14 @@
 """Who somebody is, and what can be asked."""
 
-from dataclasses import replace
+import asyncio
+from dataclasses import asdict, replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from providers.breaker import State
 from providers.errors import ProviderError
+from providers.health import Health, key_of
+from providers.profiles import context_of, prefills, profile
 from providers.registry import Registry
 from server.domain.errors import Forbidden
 from server.storage.pages import Page
@@ -37,20 +41,45 @@ class Me(BaseModel):
     name: str
 
 
+class Takes(BaseModel):
+    """What a model can do and takes, as far as it is known."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    reasoning: bool
+    effort: bool
+    tools: bool
+    images: bool
+    temperature: bool
+    top_p: bool
+    stop: bool
+    prefill: bool
+    context: int = Field(description="Tokens of prompt and answer.")
+    priced: bool
+
+
 class Model(BaseModel):
     """A model that can be asked."""
 
     provider: str
     model: str
     default: bool = Field(description="What answers where nobody chooses.")
+    state: State = Field(
+        description="`closed`: it is asked; `open`: it failed too often and rests; `half_open`: it is tried carefully."
+    )
+    reachable: bool = Field(description="Whether the provider answered just now.")
+    takes: Takes
 
 
 class SessionRoutes:
     """`/v1/session`, `/v1/me`, `/v1/models`."""
 
-    def __init__(self, tokens: Tokens, registry: Registry, default_provider: str, *, guests: bool) -> None:
+    def __init__(
+        self, tokens: Tokens, registry: Registry, health: Health, default_provider: str, *, guests: bool
+    ) -> None:
         self._tokens = tokens
         self._registry = registry
+        self._health = health
         self._default_provider = default_provider
         self._guests = guests
 
@@ -78,16 +107,40 @@ class SessionRoutes:
 
     async def models(self, call: Call) -> Page[Model]:
         """What can be asked now; a provider that does not answer offers its default model alone, or nothing."""
-        items: list[Model] = []
-        for name in self._registry.names:
-            chosen = self._registry.config(name).default_model
-            try:
-                offered = await self._registry.get(name).models()
-            except ProviderError:
-                offered = []
-            if chosen is not None and chosen not in offered:
-                offered = [chosen, *offered]
-            first = chosen or (offered[0] if offered else None)
-            by_default = name == self._default_provider
-            items += [Model(provider=name, model=m, default=by_default and m == first) for m in offered]
+        names = self._registry.names
+        offers = dict(zip(names, await asyncio.gather(*map(self._offer, names)), strict=True))
+        await self._health.refresh(
+            [key_of(name, model) for name, (_, models) in offers.items() for model in models]
+        )
+        items = [
+            self._model(name, model, models, reachable=reachable)
+            for name, (reachable, models) in offers.items()
+            for model in models
+        ]
         return Page(items=items, next=None, previous=None)
+
+    async def _offer(self, name: str) -> tuple[bool, list[str]]:
+        """Whether a provider answers, and what it has; the model that it is configured with comes first."""
+        chosen = self._registry.config(name).default_model
+        try:
+            offered, reachable = await self._registry.get(name).models(), True
+        except ProviderError:
+            offered, reachable = [], False
+        if chosen is not None and chosen not in offered:
+            offered = [chosen, *offered]
+        return reachable, offered
+
+    def _model(self, name: str, model: str, offered: list[str], *, reachable: bool) -> Model:
+        config = self._registry.config(name)
+        known = profile(config, model)
+        first = config.default_model or offered[0]
+        told = asdict(known) | {"context": context_of(config, model), "priced": bool(known.price)}
+        told["prefill"] = prefills(config, model)
+        return Model(
+            provider=name,
+            model=model,
+            default=name == self._default_provider and model == first,
+            state=self._health.state(name, model),
+            reachable=reachable,
+            takes=Takes.model_validate(told),
+        )

@@ -1,0 +1,61 @@
+"""Who is asked for a reply, and with what: from its settings to a chain of providers and a prompt that fits."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from providers.chain import Chain, Link, OnBreak, first_model
+from providers.errors import ProviderError
+from providers.health import Health
+from providers.profiles import context_of, profile
+from providers.registry import Registry
+from providers.tokens import counts
+from server.domain.reply import Reply
+from server.queries.context import Context, Contexts
+
+UNKNOWN = "unknown"
+"""In place of a model that the provider could not name; the chain asks again."""
+
+
+class Answering:
+    """What every reply of a worker is asked with. `fallbacks` and `on_break` are for replies that say nothing."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        health: Health,
+        contexts: Contexts,
+        fallbacks: Sequence[Link],
+        on_break: OnBreak,
+    ) -> None:
+        self._registry = registry
+        self._health = health
+        self._contexts = contexts
+        self._fallbacks = fallbacks
+        self._on_break: OnBreak = on_break
+
+    async def model(self, reply: Reply, provider: str) -> str:
+        """What was chosen, else what the provider is configured with or offers first, else `UNKNOWN`."""
+        if reply.settings.model:
+            return reply.settings.model
+        try:
+            return await first_model(self._registry, provider)
+        except ProviderError:
+            return UNKNOWN
+
+    async def context(self, reply: Reply, provider: str, model: str) -> Context:
+        """What the model gets to see, counted as it counts. Errors: `NotFound`, `Unavailable`, `UnknownProvider`."""
+        config = self._registry.config(provider)
+        offered = context_of(config, model)
+        window = min(reply.settings.context_window or offered, offered)
+        known = profile(config, model)
+        return await self._contexts(reply, model, window, partial(counts, known=known))
+
+    def chain(self, reply: Reply, provider: str, model: str) -> Chain:
+        """Who answers, one after the other."""
+        settings = reply.settings
+        fallbacks = self._fallbacks
+        if settings.fallbacks is not None:
+            fallbacks = [Link(one.provider, one.model) for one in settings.fallbacks]
+        first = Link(provider, None if model == UNKNOWN else model)
+        rest = [link for link in fallbacks if link not in (first, Link(provider))]
+        return Chain(self._registry, self._health, [first, *rest], settings.on_break or self._on_break)

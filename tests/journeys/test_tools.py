@@ -1,0 +1,117 @@
+"""What an answer brings beside its text: thinking, sources, and calls of tools, which the client answers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.client import Http, chat
+from tests.support.house import House
+from tests.support.talking_model import spoken
+
+LOOK = {
+    "name": "look",
+    "description": "Look somewhere.",
+    "parameters": {"type": "object", "properties": {"at": {"type": "integer"}}},
+}
+USE = 'say 3 tokens, use look with {"at": 1}'
+
+
+async def test_a_call_is_shown_stored_and_answered(house: House, ada: Http) -> None:
+    """The reply ends with a call; its result brings another reply, whose prompt has both."""
+    conversation = await ada.conversation(settings={"tools": [LOOK]})
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(conversation)
+        called = (await device.send(conversation, USE))["reply"]
+        end = await device.until_end(called)
+        [shown] = [frame for frame in device.heard if frame["type"] == "reply.tool_call"]
+        path = f"/v1/replies/{called}/tool-results"
+        result = {"id": "call_1", "output": "say 7 tokens"}
+        goes_on = (await ada.post(path, {"results": [result]}, status=202))["reply"]
+        last = await device.until_end(goes_on)
+        assert device.reader.texts[goes_on] == spoken(7)
+    call = {"id": "call_1", "name": "look", "arguments": '{"at": 1}'}
+    assert (end["type"], end["finish"], shown["call"]) == ("reply.completed", "tool", call)
+    assert last["type"] == "reply.completed"
+    stored = await ada.message(conversation, called)
+    assert (stored["tool_calls"], stored["tool_results"], stored["text"]) == ([call], [result], spoken(3))
+    assert (await ada.message(conversation, goes_on))["reply_to"] == called
+    assert (await ada.get(f"/v1/replies/{called}"))["tool_results"] == [result]
+    [asked] = house.model.requests_for("say 7 tokens")
+    assert [tool["function"]["name"] for tool in asked["tools"]] == ["look"]
+    *_, assistant, tool = asked["messages"]
+    assert json.loads(assistant["tool_calls"][0]["function"]["arguments"]) == {"at": 1}
+    assert tool == {"role": "tool", "tool_call_id": "call_1", "content": "say 7 tokens"}
+    again = await ada.post(path, {"results": [result]}, status=409)
+    assert again["code"] == "already_given"
+
+
+@pytest.mark.parametrize(
+    ("results", "status", "code"),
+    [
+        ([], 422, "invalid"),
+        ([{"id": "other", "output": "x"}], 422, "invalid"),
+        ([{"id": "call_1", "output": "x"}] * 2, 422, "invalid"),
+        ([{"id": "call_1"}], 422, "invalid"),
+    ],
+)
+async def test_each_call_has_one_result(
+    house: House, ada: Http, results: list[dict[str, Any]], status: int, code: str
+) -> None:
+    """Too few, too many, others, or none: refused, and the reply still waits for the right ones."""
+    conversation = await ada.conversation()
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(conversation)
+        called = (await device.send(conversation, USE, reply={"tools": [LOOK]}))["reply"]
+        await device.until_end(called)
+    problem = await ada.post(f"/v1/replies/{called}/tool-results", {"results": results}, status=status)
+    assert problem["code"] == code
+    assert (await ada.get(f"/v1/replies/{called}"))["tool_results"] == []
+
+
+async def test_nobody_gives_results_that_nobody_wants(house: House, ada: Http, grace: Http) -> None:
+    """A reply without calls takes none, and neither does somebody else's."""
+    conversation = await ada.conversation()
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(conversation)
+        plain = (await device.send(conversation, "say 3 tokens"))["reply"]
+        await device.until_end(plain)
+    path, body = f"/v1/replies/{plain}/tool-results", {"results": [{"id": "x", "output": "y"}]}
+    assert (await ada.post(path, body, status=409))["code"] == "no_tool_calls"
+    assert (await grace.post(path, body, status=403))["code"] == "forbidden"
+
+
+async def test_thinking_and_sources_stand_apart(house: House, ada: Http) -> None:
+    """They are streamed, and stored beside the text, which has nothing of them."""
+    conversation = await ada.conversation()
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(conversation)
+        text = "think 30 tokens, say 5 tokens, cite https://example.org/owls"
+        reply = (await device.send(conversation, text))["reply"]
+        await device.until_end(reply)
+    thought = "".join(frame["text"] for frame in device.heard if frame["type"] == "reply.reasoning")
+    [cited] = [frame["citation"] for frame in device.heard if frame["type"] == "reply.citation"]
+    stored = await ada.message(conversation, reply)
+    assert thought == stored["reasoning"] == spoken(30)
+    assert stored["text"] == spoken(5)
+    assert stored["citations"] == [cited]
+    assert (cited["url"], cited["title"]) == ("https://example.org/owls", "A source")
+
+
+async def test_settings_reach_the_model_or_are_told(house: House, ada: Http) -> None:
+    """What a model takes arrives; what it does not is left out with a notice; what changes the meaning is refused."""
+    conversation = await ada.conversation()
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(conversation)
+        said = {"top_p": 0.5, "stop": ["END"], "reasoning_effort": "low", "temperature": 0.3}
+        reply = (await device.send(conversation, "say 2 tokens of 3 words", reply=said))["reply"]
+        await device.until_end(reply)
+        notices = [frame.get("notices") for frame in device.heard if frame["type"] == "reply.started"]
+        assert notices == [None, ["talker-1 does not take reasoning_effort; it was left out."]]
+        [asked] = house.model.requests_for("say 2 tokens of 3 words")
+        assert (asked["top_p"], asked["stop"], asked["temperature"]) == (0.5, ["END"], 0.3)
+        assert "reasoning_effort" not in asked
+        said = {"model": "gpt-5-mini", "stop": ["END"]}
+        reply = (await device.send(conversation, "say 2 tokens", reply=said))["reply"]
+        end = await device.until_end(reply)
+    assert (end["type"], end["code"]) == ("reply.failed", "provider_unsupported")
