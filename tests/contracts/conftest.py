@@ -1,11 +1,12 @@
 """What the suites of the realtime ports share."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractAsyncContextManager
 
 import pytest
 from uuid_utils import uuid7
 
+from tests.support.model_doubles import aimock
 from tests.support.realtime_engines import (
     ENGINES,
     LOG_ENGINES,
@@ -50,6 +51,13 @@ async def absent(request: pytest.FixtureRequest) -> AsyncGenerator[Engine]:
     """Give each engine in turn, at an address where nothing answers."""
     async with redis_engine(nowhere(request.param)) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def aimock_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """Give the address of aimock, which runs as long as the session."""
+    with aimock(tmp_path_factory.mktemp("aimock")) as url:
+        yield url
 
 
 @pytest.fixture

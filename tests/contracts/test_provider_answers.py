@@ -1,4 +1,4 @@
-"""A provider that answers: the same promises over both protocols, kept by two doubles and a real model."""
+"""A provider that answers: the same promises over both protocols, kept by three doubles and a real model."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import pytest
 
 from providers.contract import Finish, ReasoningDelta, TextDelta, UsageReport
 from server.embedded.model import ALIAS
-from tests.support.model_doubles import LLMockDouble, ScriptedDouble
+from tests.support.model_doubles import AimockDouble, LLMockDouble, ScriptedDouble
 from tests.support.providers import PATIENT, asking, opened, receive
 from tests.support.scripted_server import ScriptedServer
 from tests.support.waiting import wait_until
@@ -38,11 +38,13 @@ def wire(request: pytest.FixtureRequest) -> Wire:
     return request.param
 
 
-@pytest.fixture(params=["llmock", "scripted", "llama.cpp"])
+@pytest.fixture(params=["llmock", "aimock", "scripted", "llama.cpp"])
 async def house(request: pytest.FixtureRequest, wire: Wire) -> AsyncGenerator[House]:
     """Each server in turn, at its best."""
     if request.param == "llama.cpp":
         yield House(wire, request.getfixturevalue("model") + wire.base_path)
+    elif request.param == "aimock":
+        yield House(wire, AimockDouble(request.getfixturevalue("aimock_url"), wire).base_url)
     elif request.param == "llmock":
         yield House(wire, LLMockDouble(request.getfixturevalue("llmock"), wire).base_url)
     else:

@@ -1,15 +1,16 @@
-"""A provider, whatever goes wrong behind it: the same failures over both protocols, on two doubles."""
+"""A provider, whatever goes wrong behind it: the same failures over both protocols, on three doubles."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
 
 from providers import errors
-from tests.support.model_doubles import TEXT, Double, LLMockDouble, ScriptedDouble
+from tests.support.model_doubles import TEXT, AimockDouble, Double, LLMockDouble, ScriptedDouble
 from tests.support.providers import PATIENT, asking, opened, receive
-from tests.support.scripted_server import ScriptedServer
-from tests.support.wires import WIRES, Wire
+from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.wires import WIRES, Wire, answer
 
 
 @pytest.fixture(params=WIRES, ids=lambda wire: wire.kind)
@@ -18,11 +19,13 @@ def wire(request: pytest.FixtureRequest) -> Wire:
     return request.param
 
 
-@pytest.fixture(params=["llmock", "scripted"])
+@pytest.fixture(params=["llmock", "aimock", "scripted"])
 async def double(request: pytest.FixtureRequest, wire: Wire) -> AsyncGenerator[Double]:
     """Each double in turn, speaking the protocol."""
     if request.param == "llmock":
         yield LLMockDouble(request.getfixturevalue("llmock"), wire)
+    elif request.param == "aimock":
+        yield AimockDouble(request.getfixturevalue("aimock_url"), wire)
     else:
         async with ScriptedServer() as server:
             yield ScriptedDouble(server, wire)
@@ -55,7 +58,9 @@ async def test_an_event_that_is_no_json_is_malformed(wire: Wire, double: Double)
     double.garble()
     async with opened(wire, double.base_url) as provider:
         received = await receive(provider.stream(asking("Count.")))
-    assert isinstance(received.error, errors.MalformedStream)
+    # What aimock makes of it is no stream at all, which is a stream that ended before it began.
+    whole_body = isinstance(double, AimockDouble)
+    assert isinstance(received.error, errors.Truncated if whole_body else errors.MalformedStream)
     assert TEXT.startswith(received.text)
     assert received.text != TEXT
     assert not received.finishes
@@ -143,3 +148,42 @@ async def test_a_provider_serves_on_after_a_failure(wire: Wire, double: Double) 
     assert isinstance(failed.error, errors.Overloaded)
     assert received.error is None
     assert received.text == TEXT
+
+
+async def test_a_slow_drip_is_no_failure(wire: Wire) -> None:
+    """Tokens that come one by one, each within its limit, may take longer together than any limit but the whole's."""
+    async with ScriptedServer() as server:
+        pieces = [f"{number} " for number in range(8)]
+        opening, *events = answer(wire, pieces)
+        server.script(Answer([opening, *[step for event in events for step in (0.05, event)]]))
+        limits = replace(PATIENT, first_token=0.3, between_tokens=0.3)
+        async with opened(wire, server.url + wire.base_path, limits) as provider:
+            received = await receive(provider.stream(asking("Count.")))
+    assert received.error is None
+    assert received.text == "".join(pieces)
+
+
+async def test_the_whole_answer_has_a_limit(wire: Wire) -> None:
+    """A model that never comes to an end is stopped, however regularly its tokens come, and its connection closed."""
+    async with ScriptedServer() as server:
+        endless = [step for _ in range(400) for step in (0.01, wire.text("on and "))]
+        server.script(Answer([wire.opening(), *endless]))
+        async with opened(wire, server.url + wire.base_path, replace(PATIENT, whole=0.3)) as provider:
+            received = await receive(provider.stream(asking("Count.")))
+            await asyncio.wait_for(server.abandoned.wait(), 10)
+    assert type(received.error) is errors.SlowToEnd
+    assert received.text.startswith("on and on and ")
+
+
+async def test_limits_have_codes_of_their_own(wire: Wire, double: Double) -> None:
+    """A client can tell which wait was too long."""
+    double.stay_silent()
+    async with opened(wire, double.base_url, replace(PATIENT, first_token=0.2)) as provider:
+        first = await receive(provider.stream(asking("Count.")))
+    double.stall()
+    async with opened(wire, double.base_url, replace(PATIENT, between_tokens=0.5)) as provider:
+        between = await receive(provider.stream(asking("Count.")))
+    assert first.error is not None
+    assert between.error is not None
+    codes = (first.error.code, between.error.code)
+    assert codes == ("provider_timeout_first_token", "provider_timeout_between_tokens")

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from tests.support.client import Http, chat
 from tests.support.house import API_KEY, SECRET, House
+from tests.support.talking_model import FINISHER
 
 PERMANENT = (b"queue:",)
 """Prefixes of keys without a time to live: accepted work has none."""
@@ -19,15 +20,19 @@ async def a_journey(house: House, http: Http) -> str:
     conversation = await http.conversation()
     async with chat(house.here, http.token) as device:
         await device.subscribe(conversation)
-        for text in ("say 10 tokens", "refuse with 401", "refuse with 500"):
+        instead = {"provider": "openai", "fallbacks": [{"provider": "lmstudio", "model": FINISHER}]}
+        for text in ("say 10 tokens", "refuse with 401", "refuse with 500", "say 9 tokens, then break off"):
             sent = await device.send(conversation, text)
+            await device.until_end(sent["reply"])
+            sent = await device.send(conversation, text, reply=instead)
             await device.until_end(sent["reply"])
         sent = await device.send(conversation, "say 4 tokens, then fall silent")
         await device.until_text(sent["reply"])
         await device.ask("cancel", reply=sent["reply"])
         await device.until_end(sent["reply"])
         await device.ask("send", conversation=conversation, text="")
-    answers = [await http.client.get(f"/v1/replies/{reply}") for reply in device.reader.ends]
+    paths = [f"/v1/replies/{reply}" for reply in device.reader.ends]
+    answers = [await http.client.get(path) for path in (*paths, "/v1/models", "/metrics", "/openapi.json")]
     return json.dumps(device.heard[1:]) + "".join(answer.text for answer in answers)
 
 

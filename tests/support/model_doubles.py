@@ -1,10 +1,17 @@
 """Doubles of a model's server that fail on demand, each in its own way, for one suite."""
 
-from typing import Protocol
+import json
+import subprocess
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
 
 from llmock.pytest_plugin import LLMock
 from typing_extensions import override
 
+from server.embedded.port import LOOPBACK, free_port
 from tests.support.scripted_server import Answer, ScriptedServer
 from tests.support.wires import Wire, answer
 
@@ -143,3 +150,87 @@ class ScriptedDouble(Double):
     @override
     def garble(self) -> None:
         self._server.script(Answer([*self._part, b'data: {"half": \n\n', *self._whole]))
+
+
+_AIMOCK = Path(__file__).parents[2] / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
+
+
+class AimockDouble(Double):
+    """A double from the world of JavaScript, in a process of its own; it is told what to do over HTTP."""
+
+    def __init__(self, url: str, wire: Wire) -> None:
+        self._url = url
+        self.base_url = url + wire.base_path
+        self._control("reset", {})
+        self.behave()
+
+    @property
+    @override
+    def hits(self) -> int:
+        entries: Any = self._control("journal", None)
+        return len(entries if isinstance(entries, list) else entries["entries"])
+
+    @override
+    def behave(self) -> None:
+        self._say({})
+
+    @override
+    def refuse(self, status: int, *, retry_after: float | None = None, times: int | None = None) -> None:
+        error: dict[str, Any] = {"message": "No.", "type": "of_some_kind"}
+        fixture: dict[str, Any] = {"response": {"error": error, "status": status}}
+        if retry_after is not None:
+            fixture["response"]["retryAfter"] = retry_after
+        for number in range(times or 1):
+            self._say(fixture, **({"sequenceIndex": number} if times else {}))
+        if times:
+            self._say({}, keep=True)
+
+    @override
+    def stay_silent(self) -> None:
+        self._say({"streamingProfile": {"ttft": 60_000, "tps": 100}})
+
+    @override
+    def stall(self) -> None:
+        self._say({"streamingProfile": {"ttft": 1, "tps": 1}})
+
+    @override
+    def end_early(self) -> None:
+        self._say({"latency": 20, "truncateAfterChunks": _BEFORE_THE_FAULT})
+
+    @override
+    def break_off(self) -> None:
+        self._say({"latency": 30, "disconnectAfterMs": 200})
+
+    @override
+    def garble(self) -> None:
+        self._say({"chaos": {"malformedRate": 1.0}})
+
+    def _say(self, fixture: dict[str, Any], *, keep: bool = False, **match: Any) -> None:
+        if not keep and not match.get("sequenceIndex"):
+            self._control("reset", {})
+        said = {"response": {"content": TEXT}, "chunkSize": 5, **fixture}
+        fixtures = [{"match": {"userMessage": word, **match}, **said} for word in ("Count.", "Say hello.")]
+        self._control("fixtures", {"fixtures": fixtures})
+
+    def _control(self, what: str, body: Any) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json"}
+        request = urllib.request.Request(f"{self._url}/__aimock/{what}", data, headers)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.loads(response.read() or b"null")
+
+
+@contextmanager
+def aimock(folder: Path) -> Generator[str]:
+    """Run it; gives its address."""
+    (folder / "none.json").write_text('{"fixtures": []}')
+    port = free_port()
+    argv = ["node", str(_AIMOCK), "--port", str(port), "--fixtures", str(folder / "none.json")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout
+            while "listening" not in process.stdout.readline():
+                assert process.poll() is None
+            yield f"http://{LOOPBACK}:{port}"
+        finally:
+            process.kill()
