@@ -18,7 +18,7 @@ from server.domain.errors import StaleAttempt
 from server.domain.events import ConversationCreated, Event, ReplyRequested
 from server.domain.ids import new_id
 from server.domain.upcasting import Before, upcast
-from server.storage.apply import Effects, Reason, effects, stored
+from server.storage.apply import Effects, Reason, effects
 from server.storage.cause import present_cause
 from server.storage.database import TRANSACTION, Client, reachable
 from server.storage.documents import (
@@ -176,16 +176,16 @@ async def _write(changes: Effects, session: AsyncClientSession) -> None:
 
 
 def _document(event: Event, reason: Reason, version: int, meta: dict[str, Any]) -> dict[str, Any]:
-    document = EventDocument(
-        id=reason.event or new_id("evt"),
-        stream=event.conversation,
-        version=version,
-        type=event.type,
-        form=event.form,
-        data=event.model_dump(mode="json"),
-        meta=meta,
-    )
-    return stored(document)
+    """As `EventDocument` says; every field is ours, so nothing needs to be checked."""
+    return {
+        "_id": reason.event or new_id("evt"),
+        "stream": event.conversation,
+        "version": version,
+        "type": event.type,
+        "form": event.form,
+        "data": event.model_dump(mode="json"),
+        "meta": meta,
+    }
 
 
 def _duplicate(error: DuplicateKeyError | BulkWriteError) -> dict[str, Any] | None:

@@ -41,10 +41,11 @@ class Reads:
     async def conversation_at(self, conversation: str) -> tuple[Conversation, int]:
         """The same, with the version of its stream that a decision is based on."""
         async with reachable():
-            found = await ConversationDocument.get(conversation)
-        if found is None or found.deleted:
+            # Every send begins here: without the documents' own model between the driver and the domain.
+            found = await ConversationDocument.collection().find_one({"_id": conversation})
+        if found is None or found["deleted"]:
             raise missing()
-        return Conversation.model_validate(found), found.version
+        return Conversation.model_validate({**found, "id": found["_id"]}), found["version"]
 
     async def conversations(self, user: str, cut: Cut) -> Page[Conversation]:
         """Somebody's conversations, the one with the latest message first."""
