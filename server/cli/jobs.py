@@ -12,10 +12,15 @@ from realtime.log.redis import RedisLog
 from realtime.queue.contract import Listed, State
 from realtime.queue.redis import RedisQueue
 from realtime.redis import command_client
+from realtime.signals.redis import RedisSignals
 from server import wiring
 from server.commands.announce import Announcer
+from server.commands.branching import Branching
 from server.commands.line import Line
+from server.commands.reply_settings import SettingsInForce
+from server.commands.telling import Telling
 from server.domain.errors import NotFound
+from server.domain.message import Regeneration
 from server.domain.reply import Reply
 from server.sagas.reply.ends import Ends
 from server.settings import Settings
@@ -40,6 +45,9 @@ class Jobs:
     reads: Reads
     writes: Writes
     ends: Ends
+    store: EventStore
+    announcer: Announcer
+    telling: Telling
 
     async def list(self, lane: str | None, state: State | None) -> None:
         """Print the jobs of all lanes, or of one, in all states, or in one."""
@@ -79,11 +87,20 @@ class Jobs:
         _console.print(table)
 
     async def retry(self, name: str) -> None:
-        """Give it its turn now. Errors: `NoSuchJob`, also for one whose reply has ended: an end is for ever."""
+        """Give it its turn now; a dead one's reply has failed, and an end is for ever: it gets another answer.
+
+        Errors: `NoSuchJob`, and those of `Branching.regenerate`.
+        """
         job, reply = await self._find(name)
-        if reply is not None and reply.ended:
-            advice = "an end is for ever. Regenerate the answer in its conversation, and drop this job"
-            raise NoSuchJob(f"The reply of {name} has {reply.status}: {advice}.")
+        if reply is not None and reply.ended and job.state == "dead":
+            settings = reply.settings.model_copy(update={"provider": job.lane})
+            in_force = SettingsInForce(self.reads, settings, {job.lane})
+            branching = Branching(self.store, self.reads, in_force, self.announcer, self.telling, wiring.now)
+            wanted = Regeneration(key=f"retry-{name}", settings=settings)
+            sent = await branching.regenerate(reply.user, name, wanted)
+            await self.queue.drop(job.lane, name)
+            _console.print(f"{name} has {reply.status}: {sent.reply} answers in its place.", highlight=False)
+            return
         if not await self.queue.revive(job.lane, name):
             raise NoSuchJob(
                 f"{name} is {job.state}: only what is dead, or to be tried later, is tried again."
@@ -128,7 +145,8 @@ async def jobs(settings: Settings) -> AsyncGenerator[Jobs]:
         announcer = Announcer(log, queue, settings.provider or "")
         reads, store = Reads(), EventStore(client)
         ends = Ends(store, log, announcer, Line(reads, store, announcer), wiring.now, "operator")
-        yield Jobs(queue, reads, Writes(), ends)
+        telling = Telling(reads, announcer, RedisSignals(engine, engine))
+        yield Jobs(queue, reads, Writes(), ends, store, announcer, telling)
 
 
 def _moment(seconds: float) -> str:

@@ -121,13 +121,15 @@ def closing(
         events.append(generated)
     events.append(ended)
     if ended.usage is not None:
+        # Who wrote the last of it, where one provider took over from another.
+        last = ended.provenance[-1] if ended.provenance else None
         recorded = Recorded(
             conversation=ended.conversation,
             at=ended.at,
             reply=ended.reply,
             user=reply.user,
-            provider=provider or reply.provider or "",
-            model=model or reply.model or "",
+            provider=last.provider if last else provider or reply.provider or "",
+            model=last.model if last else model or reply.model or "",
             usage=ended.usage,
             cost=ended.cost,
         )
