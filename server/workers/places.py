@@ -6,6 +6,8 @@ whose provider is slow takes at most its own share and the common half, and neve
 
 from collections.abc import Collection
 
+_AT_ONCE = 4
+
 
 class Places:
     """`total` places for these lanes; each has one of its own at the least, however few there are."""
@@ -20,6 +22,14 @@ class Places:
         own = max(self._share - self._taken[lane], 0)
         reserved = sum(max(taken, self._share) for taken in self._taken.values())
         return own + max(self._total - reserved, 0)
+
+    def to_claim(self, lane: str) -> int:
+        """How many to ask the queue for at once: its own first.
+
+        What a lane holds while it waits for jobs that do not come, no other can have: of the common half, a few.
+        """
+        own = self._share - self._taken[lane]
+        return own if own > 0 else min(self.free(lane), _AT_ONCE)
 
     def take(self, lane: str, count: int = 1) -> None:
         """So many have begun, or are about to."""

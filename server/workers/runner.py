@@ -27,8 +27,6 @@ _log = structlog.get_logger(__name__)
 
 _CLAIM_SECONDS = 1.0
 _PAUSE_SECONDS = 0.5
-_AT_ONCE = 16
-"""Places that one claim may hold while it waits: what it holds, no other lane can have."""
 
 
 class Work(Protocol):
@@ -111,7 +109,7 @@ class Runner:
 
     async def _claim_until(self, stopping: asyncio.Event, lane: str) -> None:
         while not stopping.is_set():
-            count = min(self._places.free(lane), _AT_ONCE)
+            count = self._places.to_claim(lane)
             if count <= 0:
                 await self._room_or_pause()
                 continue

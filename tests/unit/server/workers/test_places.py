@@ -33,6 +33,19 @@ def test_a_small_worker_serves_every_lane() -> None:
     assert (places.free("a"), places.free("b"), places.free("c")) == (0, 1, 1)
 
 
+def test_who_waits_for_nothing_keeps_nobody_out() -> None:
+    """An idle lane that asks the queue holds its own places meanwhile; a busy one, a few of the common half."""
+    places = Places(8, ["idle", "busy"])
+    assert places.to_claim("idle") == 2
+    places.take("idle", places.to_claim("idle"))
+    taken = 0
+    while count := places.to_claim("busy"):
+        assert count <= 4
+        places.take("busy", count)
+        taken += count
+    assert taken == 6
+
+
 @given(
     st.integers(1, 100),
     st.integers(1, 6),
