@@ -3,7 +3,8 @@
  * changed in place, so a view may compare by identity to learn what has changed.
  *
  * A message is the server's object, and for replies also `length` (code points of `text`, tracked), `reasoning`,
- * `stage`, `position`, `provider`, `model`, `attempt`, and at the end `usage`, `timing`, `cost`, `error`.
+ * `stage`, `position`, `provider`, `model`, `attempt`, `notices`, `tool_calls`, `citations`, and at the end `usage`,
+ * `timing`, `cost`, `provenance`, `error`.
  */
 
 import { codePoints, firstCodePoints, writeAt } from "./text.js";
@@ -97,14 +98,20 @@ const CHANGES = {
 /** Each gives the changed reply, or null when it does not fit what is known. */
 const REPLY_CHANGES = {
   "reply.progress": (reply, { stage, detail }) => ({ ...reply, stage, detail: detail ?? null }),
-  "reply.started": (reply, { provider, model, attempt }) => ({
+  "reply.started": (reply, { provider, model, attempt, notices }) => ({
     ...reply,
     status: "running",
     provider,
     model,
     attempt,
+    notices: notices ?? reply.notices,
     stage: reply.stage ?? "started",
   }),
+  "reply.tool_call": (reply, { call }) => ({
+    ...reply,
+    tool_calls: [...(reply.tool_calls ?? []).filter(({ id }) => id !== call.id), call],
+  }),
+  "reply.citation": (reply, { citation }) => ({ ...reply, citations: [...(reply.citations ?? []), citation] }),
   "reply.delta": (reply, { at, text }) => {
     const written = writeAt(reply.text, reply.length, at, text);
     return written && { ...reply, ...written, status: "running", stage: "writing" };
@@ -120,13 +127,13 @@ const REPLY_CHANGES = {
     return kept && { ...kept, attempt, status: "running", stage: "restarted" };
   },
   "reply.completed": (reply, { length, ...end }) => (reply.length === length ? ended(reply, "completed", end) : null),
-  "reply.failed": (reply, { length, code, detail }) => {
+  "reply.failed": (reply, { length, code, detail, provenance }) => {
     const kept = cut(reply, length);
-    return kept && ended(kept, "failed", { error: { code, detail } });
+    return kept && ended(kept, "failed", { provenance, error: { code, detail } });
   },
-  "reply.cancelled": (reply, { length, usage }) => {
+  "reply.cancelled": (reply, { length, usage, provenance }) => {
     const kept = cut(reply, length);
-    return kept && ended(kept, "cancelled", { usage });
+    return kept && ended(kept, "cancelled", { usage, provenance });
   },
 };
 
@@ -144,8 +151,9 @@ const queued = ({ conversation, reply, message, seq, position, created_at }) => 
   position,
 });
 
-function ended(reply, status, { sha256, usage, cost, timing, error }) {
-  return { ...reply, status, stage: null, detail: null, sha256, usage, cost, timing, error: error ?? null };
+function ended(reply, status, { sha256, usage, cost, timing, provenance, error }) {
+  const account = { sha256, usage, cost, timing, provenance: provenance ?? reply.provenance ?? [] };
+  return { ...reply, ...account, status, stage: null, detail: null, error: error ?? null };
 }
 
 function cut(reply, length) {

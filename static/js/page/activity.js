@@ -38,6 +38,7 @@ const STAGES = {
   started: "Waiting for the model",
   thinking: "Thinking",
   restarted: "Taking the reply up again",
+  delayed: "Catching up",
 };
 
 function progress(reply, rate) {

@@ -7,6 +7,7 @@ import { explain, summary } from "./activity.js";
 import { Editor } from "./editor.js";
 import { Icon, Portrait, Table } from "./icons.js";
 import { blocks } from "./markdown.js";
+import { Calls, Origin, Sources } from "./origin-view.js";
 import { exactly } from "./times.js";
 import { Versions } from "./versions.js";
 import { html, useWatched } from "./view.js";
@@ -73,9 +74,12 @@ function Reply({ salon, conversation, message, character, last }) {
       <article aria-label=${`${name} said`}>
         ${message.reasoning && html`<${Reasoning} text=${message.reasoning} open=${!message.text && !ended} />`}
         ${message.text ? html`<${Prose} text=${message.text} live=${!ended} />` : !ended && !message.reasoning && html`<${Waiting} behind=${waits} />`}
+        <${Calls} message=${message} />
+        <${Sources} citations=${message.citations} />
         ${message.status === "failed" && html`<${Failure} message=${message} onAgain=${again} />`}
         ${message.retracted && html`<p class="retracted">Taken back</p>`}
         ${message.status === "cancelled" && !message.text && !message.retracted && html`<p class="stopped">Stopped before a word was said.</p>`}
+        <${Origin} message=${message} />
         ${ended && html`<${Tools} salon=${salon} conversation=${conversation} message=${message} last=${last} onAgain=${again} />`}
       </article>
     </li>
