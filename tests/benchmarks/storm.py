@@ -158,7 +158,9 @@ async def _dawdle(ours: Tertulia, topic: str) -> None:
             "Sec-WebSocket-Protocol: chat.v1\r\n\r\n"
         )
         frames = b"".join(_masked(text.encode()) for text in ours.greeting(topic))
-        await loop.sock_sendall(end, request.encode() + frames)
+        await loop.sock_sendall(end, request.encode())
+        await loop.sock_recv(end, _SLOW_BYTES)
+        await loop.sock_sendall(end, frames)
         while await loop.sock_recv(end, _SLOW_BYTES):  # noqa: ASYNC110 - this is what slow means
             await asyncio.sleep(_SLOW_SECONDS)
 

@@ -28,11 +28,13 @@ def settings_of(house: House, folder: Path, **more: Any) -> Settings:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncGenerator[str]:
-    """Serve on a port that the system chooses; gives the base URL."""
+async def serving(settings: Settings, **more: Any) -> AsyncGenerator[str]:
+    """Serve on a port that the system chooses; gives the base URL. `more` is uvicorn's."""
     async with wiring.web(settings) as web:
         server = uvicorn.Server(
-            uvicorn.Config(web.app, port=0, http=Lines, ws=ReadyFrames, lifespan="off", log_config=None)
+            uvicorn.Config(
+                web.app, port=0, http=Lines, ws=ReadyFrames, lifespan="off", log_config=None, **more
+            )
         )
         # Not `serve`, which would take the signals of the tests for its own.
         task = asyncio.create_task(server._serve())
