@@ -242,6 +242,18 @@ class ConversationDeleted(Event, frozen=True, tag="conversation.deleted"):
     """No more will come."""
 
 
+class ListChanged(Event, frozen=True, tag="list.changed"):
+    """On the topic of somebody's list: a line of it, as it is now."""
+
+    item: dict[str, Any]
+
+
+class ListRemoved(Event, frozen=True, tag="list.removed"):
+    """On the same topic: a conversation that is not theirs any more; `item` is its id."""
+
+    item: str
+
+
 EVENTS: tuple[type[Event], ...] = (
     MessageCreated,
     MessageEdited,
@@ -260,6 +272,8 @@ EVENTS: tuple[type[Event], ...] = (
     ReplyCancelled,
     ConversationUpdated,
     ConversationDeleted,
+    ListChanged,
+    ListRemoved,
 )
 
 _Growing = ReplyDelta | ReplyReasoning

@@ -24,6 +24,9 @@ _PARAMETERS = {
     # Nobody can take over from a replica set of one: there is nothing to wait for at the end.
     "shutdownTimeoutMillisForSignaledShutdown": "100",
     "diagnosticDataCollectionEnabled": "false",
+    # A process that is killed in a transaction leaves it open, and what it has touched locked, for so long (a minute
+    # by default): nobody else could write in that conversation.
+    "transactionLifetimeLimitSeconds": "5",
 }
 
 

@@ -7,15 +7,16 @@ from server.domain import events
 from server.projections.contract import Fact
 
 _NOTHING_TO_READ = (
-    events.ConversationCreated,
-    events.ConversationArchived,
     events.MessageEdited,
     events.ReplyRequested,
     events.ReplyRegenerated,
     events.ReplyInterrupted,
     events.ReplyStarted,
+    events.ReplyGenerated,
+    events.UsageRecorded,
     events.ToolResultsGiven,
 )
+_ABOUT_IT = (events.ConversationCreated, events.ConversationChanged, events.ConversationArchived)
 
 
 @dataclass(slots=True)
@@ -34,12 +35,16 @@ def touched(facts: Sequence[Fact]) -> dict[str, Touched]:
     found: dict[str, Touched] = {}
     for fact in facts:
         event = fact.event
-        if isinstance(event, _NOTHING_TO_READ):
+        # Another version of a message leaves the earlier ones, and what came after them, off the chosen branch.
+        versions = bool(getattr(event, "siblings", None))
+        if isinstance(event, _NOTHING_TO_READ) and not versions:
             continue
         one = found.setdefault(event.conversation, Touched())
-        if isinstance(event, events.ConversationDeleted):
+        if versions:
+            one.all = True
+        elif isinstance(event, events.ConversationDeleted):
             one.deleted = True
-        elif isinstance(event, events.ConversationChanged):
+        elif isinstance(event, _ABOUT_IT):
             one.readers = True
         elif isinstance(event, events.MessageCreated | events.MessageRetracted):
             one.messages.add(event.message)

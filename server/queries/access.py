@@ -3,8 +3,10 @@
 from server.domain.character import Character
 from server.domain.conversation import Conversation
 from server.domain.errors import Forbidden
+from server.domain.listed import Listed
 from server.domain.message import Message
 from server.domain.reply import Reply
+from server.storage.lists import Lists
 from server.storage.pages import Cut, Page
 from server.storage.reads import Reads
 
@@ -12,8 +14,9 @@ from server.storage.reads import Reads
 class Queries:
     """Each method answers for one user. Errors: `NotFound`, `Forbidden`, `Invalid`, `Unavailable`."""
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self, reads: Reads, lists: Lists) -> None:
         self._reads = reads
+        self._lists = lists
 
     async def conversation(self, user: str, conversation: str) -> Conversation:
         """One conversation that the user takes part in."""
@@ -21,9 +24,11 @@ class Queries:
         found.admit(user)
         return found
 
-    async def conversations(self, user: str, cut: Cut) -> Page[Conversation]:
-        """All of the user's, the one with the latest message first."""
-        return await self._reads.conversations(user, cut)
+    async def conversations(
+        self, user: str, cut: Cut, *, archived: bool = False, pinned: bool | None = None
+    ) -> Page[Listed]:
+        """The user's, the one with the latest message first: those put away, or the others; pinned ones, or others."""
+        return await self._lists.page(user, cut, archived=archived, pinned=pinned)
 
     async def messages(self, user: str, conversation: str, cut: Cut) -> Page[Message]:
         """A page of a conversation; without a cursor, the newest."""

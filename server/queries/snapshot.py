@@ -12,17 +12,20 @@ import msgspec
 
 from realtime.log.contract import Draft, Reading
 from server.domain.message import Message
+from server.storage.lists import Lists
 from server.storage.pages import Cut
 from server.storage.reads import Reads
 
 _MESSAGES = 50
+_CONVERSATIONS = 40
 
 
 class Snapshots:
     """Builds snapshots."""
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self, reads: Reads, lists: Lists) -> None:
         self._reads = reads
+        self._lists = lists
 
     async def __call__(self, conversation: str, reading: Reading) -> dict[str, Any]:
         """What a client begins with. Errors: `NotFound`, `Unavailable`.
@@ -43,6 +46,11 @@ class Snapshots:
             "version": version,
             "aside": [_told(message, drafts) for message in aside],
         }
+
+    async def of_list(self, user: str) -> dict[str, Any]:
+        """`{conversations, next}`: the first page of somebody's list, read after the log. Errors: `Unavailable`."""
+        page = await self._lists.page(user, Cut(limit=_CONVERSATIONS), archived=False, pinned=None)
+        return {"conversations": [item.model_dump(mode="json") for item in page.items], "next": page.next}
 
 
 def _told(message: Message, drafts: dict[str, Draft]) -> dict[str, Any]:

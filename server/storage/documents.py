@@ -80,6 +80,28 @@ class ConversationDocument(StoredDocument):
         ]
 
 
+class PlaceDocument(StoredDocument):
+    """Where a person is in a conversation: named by both, so that there is one."""
+
+    user: str
+    conversation: str
+    read: int = 0
+    pinned: bool = False
+
+    @staticmethod
+    def named(user: str, conversation: str) -> str:
+        """The id of the one document of a person and a conversation."""
+        return f"{conversation} {user}"
+
+    class Settings:
+        """Beanie's."""
+
+        name = "places"
+        indexes: ClassVar = [
+            IndexModel([("user", ASCENDING)], partialFilterExpression={"pinned": True}, name="pinned"),
+        ]
+
+
 class MessageDocument(StoredDocument):
     """A message; a reply's has the reply's id and gets its text when the reply ends.
 
@@ -215,6 +237,7 @@ class EventDocument(StoredDocument):
 DOCUMENTS: list[type[StoredDocument]] = [
     CharacterDocument,
     ConversationDocument,
+    PlaceDocument,
     MessageDocument,
     ReplyDocument,
     UsageDocument,

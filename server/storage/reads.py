@@ -24,7 +24,6 @@ from server.storage.pages import Cut, Order, Page, page
 
 _BY_VERSION = Order("version")
 _BY_SEQ = Order("seq", from_the_end=True)
-_LATEST_FIRST = Order("updated_at", descending=True)
 _NEWEST_FIRST = Order("created_at", descending=True)
 
 
@@ -46,13 +45,6 @@ class Reads:
         if found is None or found["deleted"]:
             raise missing()
         return Conversation.model_validate({**found, "id": found["_id"]}), found["version"]
-
-    async def conversations(self, user: str, cut: Cut) -> Page[Conversation]:
-        """Somebody's conversations, the one with the latest message first."""
-        wanted = {"$and": [{"$or": [{"owner": user}, {"members": user}]}], "deleted": False}
-        async with reachable():
-            found, following, previous = await page(ConversationDocument, wanted, _LATEST_FIRST, cut)
-        return Page(items=[Conversation.model_validate(d) for d in found], next=following, previous=previous)
 
     async def conversations_among(self, conversations: Sequence[str]) -> list[Conversation]:
         """Those of these that are there."""

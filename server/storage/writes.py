@@ -4,8 +4,9 @@ from typing import Any
 
 from server.domain.character import Character
 from server.domain.errors import NotFound
+from server.domain.listed import Place
 from server.storage.database import reachable
-from server.storage.documents import CharacterDocument, ReplyDocument
+from server.storage.documents import CharacterDocument, PlaceDocument, ReplyDocument
 
 
 class Writes:
@@ -28,6 +29,17 @@ class Writes:
         """Forget a character; conversations that have it go on without."""
         async with reachable():
             await CharacterDocument.collection().delete_one({"_id": character})
+
+    async def set_place(self, user: str, conversation: str, place: Place) -> None:
+        """Move somebody's mark in a conversation: what was read is never unread again, whichever device says so."""
+        change: dict[str, Any] = {"$setOnInsert": {"user": user, "conversation": conversation}}
+        if place.pinned is not None:
+            change["$set"] = {"pinned": place.pinned}
+        if place.read is not None:
+            change["$max"] = {"read": place.read}
+        async with reachable():
+            name = PlaceDocument.named(user, conversation)
+            await PlaceDocument.collection().update_one({"_id": name}, change, upsert=True)
 
     async def request_cancel(self, reply: str) -> None:
         """Mark a reply as to be stopped; a mark, because the signal to its worker may be lost."""

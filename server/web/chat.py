@@ -10,8 +10,9 @@ from realtime.session import ClientFrame, CloseCode, Limits, Refused
 from server.commands.branching import Branching
 from server.commands.cancel_reply import CancelReply
 from server.commands.send_message import SendMessage
-from server.domain.errors import ChatError, Invalid
+from server.domain.errors import ChatError, Forbidden, Invalid
 from server.domain.ids import new_id
+from server.domain.listed import owner_of
 from server.domain.message import Edit, NewMessage, Regeneration
 from server.domain.wire import DeltaMerger
 from server.queries.access import Queries
@@ -85,15 +86,23 @@ class Chat:
         }
 
     async def admit(self, user: str, topic: str) -> None:
-        """Check that the user takes part in the conversation."""
+        """Check that the user takes part in the conversation, or that it is the user's own list."""
         try:
+            owner = owner_of(topic)
+            if owner is not None:
+                if owner != user:
+                    raise Forbidden("forbidden", "This list is somebody else's.")
+                return
             await self._queries.conversation(user, topic)
         except ChatError as error:
             raise refusal_of(error) from error
 
     async def snapshot(self, topic: str, reading: Reading) -> object:
-        """The conversation's last messages and replies in flight."""
+        """The conversation's last messages and replies in flight; of a list, its first page."""
         try:
+            owner = owner_of(topic)
+            if owner is not None:
+                return await self._snapshots.of_list(owner)
             return await self._snapshots(topic, reading)
         except ChatError as error:
             raise refusal_of(error) from error

@@ -10,6 +10,8 @@ from server.domain.message import Edit, NewMessage, Regeneration
 from server.web.problems import decoding_refusal
 
 Identifier = Annotated[str, Field(min_length=1, max_length=64)]
+Topic = Annotated[str, Field(min_length=1, max_length=140)]
+"""A conversation, or `list:` and one's own user id: one's list of conversations."""
 
 
 class _Frame(BaseModel):
@@ -38,7 +40,7 @@ class Subscribe(_Frame):
     """Follow a conversation, from where one was or from a snapshot."""
 
     type: Literal["subscribe"]
-    conversation: Identifier
+    conversation: Topic
     after: After | None = None
 
     @property
@@ -51,7 +53,7 @@ class Unsubscribe(_Frame):
     """Follow a conversation no longer."""
 
     type: Literal["unsubscribe"]
-    conversation: Identifier
+    conversation: Topic
 
 
 class Send(NewMessage, _Frame):

@@ -15,6 +15,11 @@ _QUERY = {
     "before": {"type": "string", "description": "A cursor: what comes before it."},
     "after": {"type": "string", "description": "A cursor: what comes after it."},
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+    "archived": {"type": "boolean", "default": False, "description": "Those put away, or the others."},
+    "pinned": {
+        "type": "boolean",
+        "description": "Those you keep at the top, or the others; both without it.",
+    },
     "q": {"type": "string", "description": 'Words, "a phrase", -not; the last word may be unfinished.'},
     "conversation": {"type": "string"},
     "user": {"type": "string", "description": "Who wrote it."},

@@ -39,6 +39,15 @@ class Call:
             raise Invalid("invalid", "limit is a number.", field="limit")
         return Cut(self.query.get("before") or None, self.query.get("after") or None, int(limit))
 
+    def flag(self, name: str) -> bool | None:
+        """A parameter that is true or false; None when it is not given. Errors: `Invalid`."""
+        said = self.query.get(name)
+        if not said:
+            return None
+        if said not in {"true", "false"}:
+            raise Invalid("invalid", f"{name} is true or false.", field=name)
+        return said == "true"
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:

@@ -1,8 +1,10 @@
 """The reading side: projections and who follows them, and the engine of search."""
 
+from realtime.log.contract import Log
 from server.enrichment.enricher import Enricher
 from server.projections.checkpoints import Checkpoints
 from server.projections.contract import Projection
+from server.projections.conversation_list import ConversationList, Listeners
 from server.projections.search_index import SearchIndex
 from server.projections.transcript import Transcript
 from server.search.contract import SearchEngine
@@ -10,9 +12,11 @@ from server.search.mongodb import MongoSearch
 from server.settings import Settings
 from server.storage.database import Client
 from server.storage.event_feed import EventFeed
+from server.storage.lists import Lists
 from server.workers.follower import Follower
+from server.workers.list_notices import ListNotices
 
-PROJECTIONS = ("transcript", "search")
+PROJECTIONS = ("transcript", "conversations", "search")
 """Their names, as `replay` takes them."""
 
 
@@ -21,10 +25,16 @@ def search_engine(settings: Settings, client: Client) -> SearchEngine:
     return MongoSearch(client[settings.mongodb_database])
 
 
-def projections(settings: Settings, client: Client, engine: SearchEngine) -> list[Projection]:
-    """All of them."""
-    enricher = Enricher()
-    return [Transcript(client[settings.mongodb_database], enricher), SearchIndex(engine, enricher)]
+def projections(
+    settings: Settings, client: Client, engine: SearchEngine, listeners: Listeners | None = None
+) -> list[Projection]:
+    """All of them; `listeners` are told of changes of lists."""
+    database, enricher = client[settings.mongodb_database], Enricher()
+    return [
+        Transcript(database, enricher),
+        ConversationList(database, listeners),
+        SearchIndex(engine, enricher),
+    ]
 
 
 def checkpoints(settings: Settings, client: Client) -> Checkpoints:
@@ -32,7 +42,10 @@ def checkpoints(settings: Settings, client: Client) -> Checkpoints:
     return Checkpoints(client[settings.mongodb_database])
 
 
-def followers(settings: Settings, client: Client, engine: SearchEngine, holder: str) -> list[Follower]:
+def followers(
+    settings: Settings, client: Client, engine: SearchEngine, holder: str, log: Log
+) -> list[Follower]:
     """One for each projection."""
     feed, places = EventFeed(), checkpoints(settings, client)
-    return [Follower(one, feed, places, holder) for one in projections(settings, client, engine)]
+    all_of_them = projections(settings, client, engine, ListNotices(log, Lists()))
+    return [Follower(one, feed, places, holder) for one in all_of_them]

@@ -23,6 +23,7 @@ from server.commands.characters import Characters
 from server.commands.conversations import Conversations
 from server.commands.give_tool_results import GiveToolResults
 from server.commands.line import Line
+from server.commands.place import MovePlace
 from server.commands.reply_settings import SettingsInForce
 from server.commands.send_message import SendMessage
 from server.commands.telling import Telling
@@ -34,6 +35,7 @@ from server.queries.audit import Audit
 from server.queries.search import Search
 from server.queries.snapshot import Snapshots
 from server.settings import Settings
+from server.storage.lists import Lists
 from server.telemetry import BreakerStates, metrics_registry
 from server.web.api.audit import AuditRoutes
 from server.web.api.characters import CharacterRoutes
@@ -86,7 +88,8 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         tokens = await stack.enter_async_context(_tokens(settings))
         hub = await stack.enter_async_context(_running_hub(parts))
         presence = await stack.enter_async_context(_running_presence(parts, hub))
-        queries = Queries(parts.reads)
+        lists = Lists()
+        queries = Queries(parts.reads, lists)
         defaults = ReplySettings(provider=parts.default_provider)
         names, fallback = parts.registry.names, parts.default_provider
         in_force = SettingsInForce(parts.reads, defaults, names)
@@ -99,13 +102,14 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         results = GiveToolResults(parts.store, parts.reads, telling, now)
         branching = Branching(parts.store, parts.reads, in_force, parts.announcer, telling, now)
         limits = replace(SOCKET_LIMITS, sockets=settings.most_sockets)
-        chat = Chat(tokens, queries, Snapshots(parts.reads), send, cancel, branching, limits)
+        chat = Chat(tokens, queries, Snapshots(parts.reads, lists), send, cancel, branching, limits)
         sockets, streams = ChatSocket(chat, hub, presence), EventStream(chat, queries, hub, presence)
         conversations = Conversations(parts.store, parts.reads, telling, names, now)
+        move = MovePlace(parts.reads, parts.writes, lists, parts.announcer)
         routes = (
             SessionRoutes(tokens, parts.registry, parts.health, fallback, guests=settings.guests),
             CharacterRoutes(queries, Characters(parts.reads, parts.writes, names, now)),
-            ConversationRoutes(queries, conversations, send),
+            ConversationRoutes(queries, conversations, send, move),
             SearchRoutes(Search(reading.search_engine(settings, parts.database), parts.reads)),
             AuditRoutes(Audit(parts.reads)),
             MessageRoutes(queries, branching),

@@ -62,7 +62,7 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         sweeper = _sweeper(parts, ends, turns)
         line = WaitingLine(parts.queue, parts.log, parts.leases, parts.instance, lambda: lanes)
         engine = reading.search_engine(settings, parts.database)
-        following = reading.followers(settings, parts.database, engine, parts.instance)
+        following = reading.followers(settings, parts.database, engine, parts.instance, parts.log)
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(work.run()) for work in (publisher, sweeper, line, *following)]
             gauges = _gauges(runner, sweeper, publisher)

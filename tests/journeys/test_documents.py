@@ -64,8 +64,13 @@ async def test_every_frame_is_as_documented(house: House, ada: Http) -> None:
     character = await ada.post("/v1/characters", {"name": "Eve", "greeting": "Hola"}, status=201)
     conversation = await ada.conversation(character=character["id"])
     path = f"/v1/conversations/{conversation}"
-    async with chat(house.here, ada.token) as device, listening(ada, conversation, reader=Reader()) as stream:
+    async with (
+        chat(house.here, ada.token) as device,
+        chat(house.there, ada.token) as lines,
+        listening(ada, conversation, reader=Reader()) as stream,
+    ):
         await stream.read()
+        await lines.subscribe(f"list:{ada.user}")
         await device.subscribe(conversation)
         completed = await device.send(conversation, "say 50 tokens at 400/s", key="k")
         await device.until_end(completed["reply"])
@@ -98,7 +103,9 @@ async def test_every_frame_is_as_documented(house: House, ada: Http) -> None:
         await device.ask("unsubscribe", conversation=conversation)
         while stream.heard[-1]["type"] != "conversation.deleted":
             await stream.read()
-    heard = [*device.heard, *other.heard, *stream.heard]
+        while lines.heard[-1]["type"] != "list.removed":
+            await lines.read()
+    heard = [*device.heard, *other.heard, *stream.heard, *lines.heard]
     for frame in heard:
         schemas.check(frame)
     said_by_clients = {"hello", "subscribe", "unsubscribe", "send", "cancel", "ping"}

@@ -108,7 +108,7 @@ class Reader:
             assert frame["epoch"] == self.epoch
             return
         self.epoch, self.offset = frame["epoch"], frame["offset"]
-        for message in frame["snapshot"]["messages"]:
+        for message in frame["snapshot"].get("messages", []):  # a list has none
             self.texts[message["id"]] = message["text"]
             self.status[message["id"]] = message["status"]
 

@@ -19,6 +19,7 @@ from server.domain.settings import ReplySettings
 from server.enrichment.enricher import Enricher
 from server.projections.checkpoints import Checkpoints
 from server.projections.contract import Projection
+from server.projections.conversation_list import ConversationList
 from server.projections.rebuild import Rebuild
 from server.projections.search_index import SearchIndex
 from server.projections.transcript import Transcript
@@ -152,7 +153,11 @@ async def opened(house: House) -> AsyncGenerator[Library]:
 
 def _library(client: Client, name: str, lease_seconds: float) -> Library:
     engine, enricher = MongoSearch(client[name]), Enricher()
-    projections: list[Projection] = [Transcript(client[name], enricher), SearchIndex(engine, enricher)]
+    projections: list[Projection] = [
+        Transcript(client[name], enricher),
+        ConversationList(client[name]),
+        SearchIndex(engine, enricher),
+    ]
     places = Checkpoints(client[name], lease_seconds)
     by_name = {one.name: one for one in projections}
     return Library(client, name, EventStore(client), Reads(), engine, places, by_name)

@@ -73,7 +73,7 @@ SEND = {"type": "send", "conversation": CNV, "text": "Hi"}
         ({"type": "subscribe"}, "conversation"),
         ({"type": "subscribe", "conversation": 5}, "conversation"),
         ({"type": "subscribe", "conversation": ""}, "conversation"),
-        ({"type": "subscribe", "conversation": "x" * 65}, "conversation"),
+        ({"type": "subscribe", "conversation": "x" * 141}, "conversation"),
         ({"type": "subscribe", "conversation": CNV, "after": 41}, "after"),
         ({"type": "subscribe", "conversation": CNV, "after": {"epoch": "e"}}, "after.offset"),
         ({"type": "subscribe", "conversation": CNV, "after": {"epoch": "e", "offset": -1}}, "after.offset"),
