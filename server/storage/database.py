@@ -16,6 +16,7 @@ from server.storage.migrations import migrate
 
 Client = AsyncMongoClient[dict[str, Any]]
 
+APP_NAME = "tertulia"
 _ANSWER_MS = 5_000
 
 
@@ -41,7 +42,7 @@ async def database(url: str, name: str) -> AsyncGenerator[Client]:
         tz_aware=True,
         w="majority",
         readConcernLevel="majority",
-        appname="tertulia",
+        appname=APP_NAME,
     )
     async with client:
         async with reachable():

@@ -13,6 +13,7 @@ from server.commands.line import Line
 from server.queries.context import Contexts
 from server.sagas.reply.ends import Ends
 from server.settings import Settings
+from server.storage.abandoned import Abandoned
 from server.telemetry import BreakerStates, metrics_registry
 from server.wiring import reading
 from server.wiring.core import Core, core, now
@@ -61,10 +62,13 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         runner = Runner(parts.queue, parts.signals, parts.reads, job, parts.instance, lanes, rules)
         sweeper = _sweeper(parts, ends, turns)
         line = WaitingLine(parts.queue, parts.log, parts.leases, parts.instance, lambda: lanes)
+        abandoned = Abandoned(parts.database, settings.lease_seconds / 2)
         engine = reading.search_engine(settings, parts.database)
         following = reading.followers(settings, parts.database, engine, parts.instance, parts.log)
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(work.run()) for work in (publisher, sweeper, line, *following)]
+            beside = [
+                group.create_task(work.run()) for work in (publisher, sweeper, line, abandoned, *following)
+            ]
             gauges = _gauges(runner, sweeper, publisher)
             yield Worker(runner, metrics_registry(gauges, BreakerStates(parts.health.states)))
             for task in beside:
