@@ -53,6 +53,11 @@ export class Api {
     return this.http.get(`v1/conversations/${part(id)}/messages`, { before, after, limit });
   }
 
+  /** A message on any branch. */
+  message(id) {
+    return this.http.get(`v1/messages/${part(id)}`);
+  }
+
   reply(id) {
     return this.http.get(`v1/replies/${part(id)}`);
   }

@@ -3,6 +3,7 @@
  * `client.conversation(id)`; it is followed on the socket while somebody watches it.
  */
 
+import { find } from "./branches.js";
 import { heard, nobody, silent, Typist } from "./company.js";
 import { sha256 } from "./digest.js";
 import { accepted, dropped, failed, matching, nothing, sending } from "./outgoing.js";
@@ -29,6 +30,7 @@ export class Conversation {
     this.mendedAt = -Infinity;
     this.cursor = undefined;
     this.paging = null;
+    this.seeking = false;
     this.watchers = new Set();
   }
 
@@ -94,6 +96,34 @@ export class Conversation {
   /** The draft was thrown away. */
   stopTyping() {
     this.typist.stop();
+  }
+
+  /**
+   * Asks for another answer to the same message; the earlier ones stay beside it, as `siblings`.
+   *
+   * @param {string} reply @param {{key?: string, settings?: object}} [options] `key` repeats a request that failed
+   */
+  regenerate(reply, { key = this.client.platform.key(), settings } = {}) {
+    return this.client.request({ type: "regenerate", reply, key, ...(settings ? { settings } : {}) }, { keep: true });
+  }
+
+  /** Says a message of one's own differently: another version, on a branch of its own, with a reply of its own. */
+  async edit(message, text, { key = this.client.platform.key(), reply } = {}) {
+    this.client.checkSize(text);
+    return this.client.request({ type: "edit", message, text, key, ...(reply === undefined ? {} : { reply }) }, { keep: true });
+  }
+
+  /** Goes on with the branch on which a message lies. */
+  async choose(message) {
+    const answer = await this.client.request({ type: "choose", message }, { keep: true });
+    // The event that says so to everybody may be lost where the answer was not.
+    this.client.platform.setTimeout(() => this.#expect(answer.head), MEND_PAUSE);
+    return answer;
+  }
+
+  /** Takes a message back: its place stays, its text is gone. */
+  retract(message) {
+    return this.client.request({ type: "retract", message }, { keep: true });
   }
 
   /** Loads one page of older messages. @returns {Promise<boolean>} whether there may be more */
@@ -175,6 +205,24 @@ export class Conversation {
     if (frame.type === "reply.completed") this.#verify(frame);
     this.#tell(frame.type.startsWith("reply.") && frame.type !== "reply.queued" ? frame.reply : null);
     this.client.emit("event", frame);
+    this.#seek();
+  }
+
+  /** Something of the branch has not come: it may be on its way; if not, a snapshot has it. */
+  #seek() {
+    const { missing } = this.transcript;
+    if (missing === "long") this.#mend({ anew: true });
+    if (missing !== "torn" || this.seeking) return;
+    this.seeking = true;
+    this.client.platform.setTimeout(() => {
+      this.seeking = false;
+      if (this.transcript.missing && this.settled) this.#mend({ anew: true });
+    }, MEND_PAUSE);
+  }
+
+  /** Unless it was chosen anew since, the branch ends with `head`. */
+  #expect(head) {
+    if (this.settled && this.following && !find(this.transcript, head)) this.#mend({ anew: true });
   }
 
   /** A hole: ask for what is missing; if that was just tried, for everything. */
@@ -191,7 +239,7 @@ export class Conversation {
 
   /** The proof: our text is the stored text. */
   async #verify({ reply, sha256: expected }) {
-    const { text } = this.transcript.messages.find((message) => message.id === reply) ?? {};
+    const { text } = find(this.transcript, reply) ?? {};
     if (text === undefined || !expected) return;
     const actual = await sha256(text);
     if (actual === null || actual === expected) return;
@@ -215,6 +263,7 @@ export class Conversation {
     } while (page.previous && page.items[0]?.seq >= first);
     this.transcript = prepend(this.transcript, page.items);
     this.#tell(null);
+    this.#seek();
     return Boolean(page.previous) && hasOlder(this.transcript);
   }
 

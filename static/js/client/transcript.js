@@ -2,32 +2,53 @@
  * A conversation as its clients see it, as a value: snapshot + events = state. Nothing here waits, and nothing is
  * changed in place, so a view may compare by identity to learn what has changed.
  *
+ * Messages are a tree by `parent`; `messages` is the branch that is chosen, from the oldest one known to `head`.
+ * Everything else that was told is kept aside (branches.js).
+ *
  * A message is the server's object, and for replies also `length` (code points of `text`, tracked), `reasoning`,
  * `stage`, `position`, `provider`, `model`, `attempt`, `notices`, `tool_calls`, `citations`, and at the end `usage`,
  * `timing`, `cost`, `provenance`, `error`.
  */
 
+import { branch, find, keep, linked, move, replace, voided } from "./branches.js";
 import { codePoints, firstCodePoints, writeAt } from "./text.js";
 
 /**
  * @typedef {object} Transcript
  * @property {string | null} epoch which life of the log `offset` counts in; null before the first snapshot
  * @property {number} offset the last event applied
- * @property {readonly object[]} messages in the order of `seq`, without holes
+ * @property {readonly object[]} messages the chosen branch, in the order of `seq`
+ * @property {ReadonlyMap<string, object>} aside messages of other branches, by id
+ * @property {string | null} head the last message of the chosen branch
+ * @property {number} version how new the choice is: what has a greater one was decided later
+ * @property {ReadonlySet<string>} retracted what was taken back, known or not
+ * @property {null | "torn" | "long"} missing why a snapshot is needed: a message between two that are shown did not
+ *   come (yet), or the branch was too long to be told
  * @property {boolean} deleted the conversation is gone
  * @property {object | null} about title, settings and character, when an event has said them
  */
 
 /** @type {Transcript} */
-export const blank = Object.freeze({ epoch: null, offset: 0, messages: Object.freeze([]), deleted: false, about: null });
+export const blank = Object.freeze({
+  epoch: null,
+  offset: 0,
+  messages: Object.freeze([]),
+  aside: new Map(),
+  head: null,
+  version: 0,
+  retracted: new Set(),
+  missing: null,
+  deleted: false,
+  about: null,
+});
 
 const ENDS = new Set(["completed", "failed", "cancelled"]);
 
 /** Whether a message will not change any more by itself. */
 export const hasEnded = (message) => ENDS.has(message.status);
 
-/** Whether messages older than the first one shown exist: `seq` counts from 1 without holes. */
-export const hasOlder = (transcript) => (transcript.messages[0]?.seq ?? 1) > 1;
+/** Whether messages older than the first one shown exist. */
+export const hasOlder = (transcript) => (transcript.messages[0]?.parent ?? null) !== null;
 
 /** The reply that is made now, or is to be made next; undefined when everything has ended. Others wait for it. */
 export const inFlight = (transcript) => transcript.messages.find((message) => !hasEnded(message));
@@ -44,20 +65,38 @@ function received({ error, text = "", ...message }) {
  * @param {Transcript} transcript @param {object} subscribed @returns {Transcript}
  */
 export function install(transcript, subscribed) {
-  if (!subscribed.snapshot) return transcript;
-  const fresh = subscribed.snapshot.messages.map(received);
-  const first = fresh[0]?.seq ?? Infinity;
-  const older = transcript.messages.filter((message) => message.seq < first);
-  const touches = older.length > 0 && older.at(-1).seq === first - 1;
-  const messages = touches ? [...older, ...fresh] : fresh;
-  return { ...transcript, epoch: subscribed.epoch, offset: subscribed.offset, messages, deleted: false };
+  const { snapshot, epoch, offset } = subscribed;
+  if (!snapshot) return transcript;
+  const fresh = linked(snapshot.messages.map(received));
+  const older = transcript.messages.filter((message) => message.seq < (fresh[0]?.seq ?? 0));
+  const touches = older.length > 0 && older.at(-1).id === fresh[0].parent;
+  return {
+    ...transcript,
+    epoch,
+    offset,
+    messages: touches ? [...older, ...fresh] : fresh,
+    aside: new Map((snapshot.aside ?? []).map((message) => [message.id, received(message)])),
+    head: snapshot.head ?? fresh.at(-1)?.id ?? null,
+    version: snapshot.version ?? 0,
+    retracted: new Set(),
+    missing: null,
+    deleted: false,
+  };
 }
 
-/** Puts a page of older messages before the ones shown. @param {Transcript} transcript @param {object[]} page */
+/**
+ * Puts a page of older messages before the ones shown, if it ends where they begin: meanwhile another branch may have
+ * been chosen.
+ *
+ * @param {Transcript} transcript @param {object[]} page
+ */
 export function prepend(transcript, page) {
-  const first = transcript.messages[0]?.seq ?? Infinity;
-  const older = page.filter((message) => message.seq < first).map(received);
-  return older.length ? { ...transcript, messages: [...older, ...transcript.messages] } : transcript;
+  const [first] = transcript.messages;
+  const older = linked(page.filter((message) => message.seq < (first?.seq ?? Infinity)).map(received));
+  if (!older.length) return transcript;
+  const parent = first?.parent === "" ? older.at(-1).id : first?.parent;
+  if (first && older.at(-1).id !== parent) return { ...transcript, missing: "torn" };
+  return { ...transcript, messages: [...older, ...transcript.messages] };
 }
 
 /**
@@ -86,8 +125,22 @@ function change(transcript, event) {
 
 /** @type {Record<string, (transcript: Transcript, event: object) => Transcript | null>} */
 const CHANGES = {
-  "message.created": (transcript, { message }) => put(transcript, received(message)),
-  "reply.queued": (transcript, event) => put(transcript, queued(event)),
+  "message.created": (transcript, { message, version }) => {
+    const [created] = linked([received(message)], transcript.messages.at(-1));
+    return move(keep(transcript, created), created.id, version);
+  },
+  "reply.queued": (transcript, event) => {
+    const known = find(transcript, event.reply);
+    // Told again, with the place that it has now.
+    if (known) return known.status === "queued" ? replace(transcript, { ...known, position: event.position }) : transcript;
+    return move(keep(transcript, queued(event)), event.reply, event.version);
+  },
+  "message.retracted": (transcript, { message }) => {
+    const known = find(transcript, message);
+    const retracted = new Set(transcript.retracted).add(message);
+    return { ...(known ? replace(transcript, voided(known)) : transcript), retracted };
+  },
+  "branch.chosen": (transcript, { head, version, messages }) => branch(transcript, head, version, messages?.map(received)),
   "conversation.updated": (transcript, { title, settings, character }) => ({
     ...transcript,
     about: { title, settings, character },
@@ -137,7 +190,7 @@ const REPLY_CHANGES = {
   },
 };
 
-const queued = ({ conversation, reply, message, seq, position, created_at }) => ({
+const queued = ({ conversation, reply, message, seq, position, created_at, siblings }) => ({
   id: reply,
   conversation,
   seq,
@@ -148,6 +201,8 @@ const queued = ({ conversation, reply, message, seq, position, created_at }) => 
   status: "queued",
   created_at,
   reply_to: message,
+  parent: message,
+  siblings: siblings ?? [],
   position,
 });
 
@@ -161,17 +216,10 @@ function cut(reply, length) {
   return length === reply.length ? reply : { ...reply, text: firstCodePoints(reply.text, length), length };
 }
 
-function put(transcript, message) {
-  const { messages } = transcript;
-  const at = messages.findLastIndex((known) => known.seq <= message.seq);
-  if (at >= 0 && messages[at].id === message.id) return { ...transcript, messages: messages.with(at, message) };
-  return { ...transcript, messages: messages.toSpliced(at + 1, 0, message) };
-}
-
 function changeReply(transcript, event, next) {
-  const at = transcript.messages.findLastIndex((message) => message.id === event.reply);
-  // A reply older than what is shown: its news concerns nobody here.
-  if (at < 0) return transcript;
-  const changed = next(transcript.messages[at], event);
-  return changed && { ...transcript, messages: transcript.messages.with(at, changed) };
+  const reply = find(transcript, event.reply);
+  // A reply older than what is known: its news concerns nobody here.
+  if (!reply) return transcript;
+  const changed = next(reply, event);
+  return changed && replace(transcript, changed);
 }

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { apply, blank, hasOlder, inFlight, install, prepend } from "../../../static/js/client/transcript.js";
 
 const conversation = "cnv_1";
-const person = (seq, text) => ({ id: `msg_${seq}`, conversation, seq, role: "user", user: "usr_1", text, status: "completed" });
+const parentOf = (seq) => (seq > 1 ? `msg_${seq - 1}` : null);
+const person = (seq, text) => ({ id: `msg_${seq}`, conversation, seq, parent: parentOf(seq), role: "user", user: "usr_1", text, status: "completed" });
 const snapshot = (offset, messages = [], epoch = "e1") => ({ type: "subscribed", conversation, epoch, offset, recovered: false, snapshot: { messages } });
 
 /** One exchange with everything in it that moves text about. */
@@ -120,8 +121,11 @@ test("a snapshot keeps older pages only where they touch it", () => {
 
 test("messages stand in the order of seq, whatever comes first", () => {
   const at = install(blank, snapshot(0));
-  const events = [5, 2, 9].map((seq, i) => ({ type: "message.created", conversation, message: person(seq, `${seq}`), offset: i + 1 }));
-  assert.deepEqual(play(at, events).messages.map((m) => m.seq), [2, 5, 9]);
+  const events = [2, 1, 3].map((seq, i) => ({ type: "message.created", conversation, message: person(seq, `${seq}`), version: seq + 1, offset: i + 1 }));
+  assert.deepEqual(play(at, events.slice(0, 1)).messages.map((m) => m.seq), [2]);
+  const { messages, missing } = play(at, events);
+  assert.deepEqual(messages.map((m) => m.seq), [1, 2, 3]);
+  assert.equal(missing, null);
 });
 
 test("the reply in flight is the first that has not ended: the others wait for it", () => {
