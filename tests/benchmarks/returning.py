@@ -66,9 +66,11 @@ class Returning(Client):
 
     def back(self) -> "Returning":
         """The same client, on its way back."""
-        hello, subscribe, *rest = self.greeting
+        if not self.epoch:
+            return Returning(self.plan, self.greeting)
+        hello, subscribe = self.greeting
         after = f',"after":{{"epoch":"{self.epoch}","offset":{self.offset}}}}}'
-        again = Returning(self.plan, [hello, subscribe[:-1] + after, *rest] if self.epoch else self.greeting)
+        again = Returning(self.plan, [hello, subscribe[:-1] + after])
         again.offset = self.offset
         return again
 
@@ -82,7 +84,7 @@ async def _come_back(client: Returning, began: float) -> float:
         except OSError:  # the backlog is full
             await asyncio.sleep(0.05)
     await client.ready.wait()
-    if client.epoch:
+    if client.greeting:
         await client.there.wait()
     return loop.time() - began
 

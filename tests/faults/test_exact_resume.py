@@ -70,3 +70,27 @@ async def _trouble(fleet: Instances, wanderers: Sequence[Wanderer], chance: Rand
         await wait_until(is_there, within=300)
         victim = chance.randrange(len(fleet.urls))
         await (fleet.kill(victim) if kind == "kill" else fleet.drain(victim))
+
+
+@pytest.mark.timeout(sized(90, 300))
+async def test_a_rolling_restart_loses_nothing(
+    engines: EngineURLs, model: TalkingModel, tmp_path: Path, chance: Random
+) -> None:
+    """All instances are drained and started again, one after the other: everybody resumes, and ends exact."""
+    house = new_house(tmp_path, engines, model, CHAT_DRAIN_SECONDS="1")
+    async with instances(house, 3) as fleet, house.worker(), http(fleet.urls[0]) as ada:
+        conversation = await ada.conversation()
+        ask = {"text": f"say {TOKENS} tokens at {PER_SECOND // 2}/s"}
+        reply = (await ada.post(f"/v1/conversations/{conversation}/messages", ask, status=202))["reply"]
+        wanderers = [
+            Wanderer(fleet.urls, ada.token, conversation, Random(chance.random())) for _ in range(CLIENTS)
+        ]
+        async with asyncio.TaskGroup() as group:
+            for wanderer in wanderers:
+                group.create_task(wanderer.until_ended(reply))
+            for index in range(3):
+                await fleet.drain(index)
+    print(f"{CLIENTS} clients, {TOKENS} tokens: {told(wanderers)}")
+    for wanderer in wanderers:
+        assert wanderer.reader.texts[reply] == spoken(TOKENS)
+        assert wanderer.seen["snapshots"] == 1, wanderer.seen
