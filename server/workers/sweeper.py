@@ -69,6 +69,8 @@ class Sweeper:
         self._clock = clock
         self._missing: dict[str, datetime] = {}
         self._unserved: dict[str, datetime] = {}
+        self._due: set[str] = set()
+        self._due_before: set[str] = set()
         self.counts = Counter[str]()
         """What was mended."""
 
@@ -106,6 +108,7 @@ class Sweeper:
                 await self._mend_all(replies, missing, now, unserved=abandoned)
             await self._leases.hold(_LEASE, self._process, _LEASE_SECONDS)
         self._missing, self._unserved = missing, unserved
+        self._due_before, self._due = self._due, set()
         return self.counts.total() - before
 
     async def _mend_all(
@@ -125,7 +128,10 @@ class Sweeper:
         """Whether it should be in the queue: one that waits for another of its conversation is not there yet."""
         if reply.attempt:
             return missed + _HANDS <= now
-        return await self._line.is_first(reply.conversation, reply.id)
+        if not await self._line.is_first(reply.conversation, reply.id):
+            return False
+        self._due.add(reply.id)
+        return reply.id in self._due_before  # whoever ended the one before it may be queueing it now
 
     async def _end(self, reply: Reply, code: str, detail: str) -> None:
         if await self._ends.fail(reply, code, detail):
