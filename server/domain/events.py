@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from server.domain.answer import Citation, Span, ToolCall, ToolResult, Usage
-from server.domain.message import Role
+from server.domain.message import Role, Status
 from server.domain.reply import Timing
 from server.domain.settings import Busy, ReplySettings
 
@@ -80,6 +80,27 @@ class MessageCreated(_Event):
     key: str | None = None
     parent: str | None = None
     siblings: list[str] = []
+
+
+class MessageImported(_Event):
+    """It was said elsewhere, and brought in with its conversation; `created_at` is when it was said."""
+
+    type: Literal["message.imported"] = "message.imported"
+    message: str
+    seq: int
+    role: Role
+    user: str | None
+    text: str
+    status: Status
+    created_at: datetime
+    reply_to: str | None
+    parent: str | None
+    siblings: list[str]
+    chosen: bool
+    retracted: bool
+    provider: str | None
+    model: str | None
+    error: str | None
 
 
 class MessageEdited(_Event):
@@ -231,6 +252,7 @@ Event = Annotated[
     | ConversationDeleted
     | MessageCreated
     | MessageEdited
+    | MessageImported
     | MessageRetracted
     | BranchChosen
     | ReplyRequested

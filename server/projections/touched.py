@@ -35,6 +35,10 @@ def touched(facts: Sequence[Fact]) -> dict[str, Touched]:
     found: dict[str, Touched] = {}
     for fact in facts:
         event = fact.event
+        if isinstance(event, events.MessageImported):
+            # Its conversation is new, and which branch is chosen came with it.
+            found.setdefault(event.conversation, Touched()).messages.add(event.message)
+            continue
         # Another version of a message leaves the earlier ones, and what came after them, off the chosen branch.
         versions = bool(getattr(event, "siblings", None))
         if isinstance(event, _NOTHING_TO_READ) and not versions:

@@ -12,7 +12,7 @@ from pymongo import ASCENDING, IndexModel, InsertOne, UpdateMany, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
-from server.domain.events import MessageCreated, ReplyEnded
+from server.domain.events import MessageCreated, MessageImported, ReplyEnded
 from server.enrichment.enricher import Enricher, Enrichment
 from server.projections.contract import Fact, Side
 from server.storage.apply import effects
@@ -87,7 +87,7 @@ def guarded(write: Any, version: int) -> UpdateOne | UpdateMany:
 
 def _text(fact: Fact) -> tuple[str, str] | None:
     event = fact.event
-    if isinstance(event, MessageCreated):
+    if isinstance(event, MessageCreated | MessageImported):
         return event.message, event.text
     if isinstance(event, ReplyEnded):
         return event.reply, event.text

@@ -144,6 +144,14 @@ def _message_created(event: events.MessageCreated, to: Effects) -> None:
     to.conversation |= {"updated_at": event.at, "last_seq": event.seq, "head": event.message}
 
 
+def _message_imported(event: events.MessageImported, to: Effects) -> None:
+    said = event.model_dump(exclude={"type", "message", "at"})
+    to.messages.append(InsertOne(stored(MessageDocument(id=event.message, **said))))
+    to.conversation |= {"updated_at": event.at, "last_seq": event.seq}
+    if event.chosen:
+        to.conversation["head"] = event.message
+
+
 def _message_edited(event: events.MessageEdited, to: Effects) -> None:
     """The other version is a message of its own; the earlier one stays as it was."""
 
@@ -294,6 +302,7 @@ _HANDLERS: dict[type[Any], Callable[[Any, Effects], None]] = {
     events.ConversationDeleted: _conversation_deleted,
     events.MessageCreated: _message_created,
     events.MessageEdited: _message_edited,
+    events.MessageImported: _message_imported,
     events.MessageRetracted: _message_retracted,
     events.BranchChosen: _branch_chosen,
     events.ReplyRequested: _reply_requested,

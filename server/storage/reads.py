@@ -137,6 +137,20 @@ class Reads:
             return None
         return Sent(message=reply.message, reply=reply.id, duplicate=True), reply.user
 
+    async def all_messages(self, conversation: str) -> list[Message]:
+        """All messages of a conversation, on all branches, in their order."""
+        async with reachable():
+            found = await MessageDocument.find({"conversation": conversation}).sort("seq").to_list()
+        return [Message.model_validate(document) for document in found]
+
+    async def about_texts(self, conversation: str) -> dict[str, dict[str, object]]:
+        """What the transcript knows by now of the messages of a conversation: language, topics and mood, by id."""
+        collection = MessageDocument.collection().database["transcript"]
+        fields = {"language": 1, "topics": 1, "sentiment": 1}
+        known = {"conversation": conversation, "topics": {"$exists": True}}
+        async with reachable():
+            return {row.pop("_id"): dict(row) async for row in collection.find(known, fields)}
+
     async def reply(self, reply: str) -> Reply:
         """One reply."""
         async with reachable():

@@ -15,6 +15,7 @@ _QUERY = {
     "before": {"type": "string", "description": "A cursor: what comes before it."},
     "after": {"type": "string", "description": "A cursor: what comes after it."},
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+    "format": {"type": "string", "enum": ["json", "markdown"], "default": "json"},
     "archived": {"type": "boolean", "default": False, "description": "Those put away, or the others."},
     "pinned": {
         "type": "boolean",

@@ -50,13 +50,22 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """An answer that is a file."""
+
+    content: bytes
+    media_type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """`answer` None means no content; `public` needs no token."""
 
     method: str
     path: str
     summary: str
-    handle: Callable[[Call], Awaitable[BaseModel | None]]
+    handle: Callable[[Call], Awaitable[BaseModel | Download | None]]
     tag: str
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
@@ -64,6 +73,8 @@ class Operation:
     public: bool = False
     paged: bool = False
     query: tuple[str, ...] = field(default=())
+    most: int = MAX_BODY
+    """Bytes of the body."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -95,13 +106,16 @@ class Endpoint:
         operation = self._operation
         user = _NOBODY if operation.public else await self._tokens.check(bearer(request.headers.raw))
         check_parameters(request, operation.parameters)
-        body = await _body(request, operation.body) if operation.body is not None else None
+        body = await _body(request, operation.body, operation.most) if operation.body is not None else None
         call = Call(user, dict(request.path_params), dict(request.query_params), body)
         with caused_by(_request_id(request)):
             answer = await operation.handle(call)
         if answer is None:
             return Response(status_code=204)
         headers = {"Cache-Control": "no-store"}
+        if isinstance(answer, Download):
+            headers["Content-Disposition"] = f'attachment; filename="{answer.name}"'
+            return Response(answer.content, operation.status, headers, media_type=answer.media_type)
         return Response(answer.model_dump_json(), operation.status, headers, media_type="application/json")
 
 
@@ -119,13 +133,13 @@ def check_parameters(request: Request, known: Collection[str]) -> None:
         raise Invalid("invalid", f"There is no parameter {name!r}.", field=name)
 
 
-async def _body(request: Request, kind: type[BaseModel]) -> BaseModel:
+async def _body(request: Request, kind: type[BaseModel], most: int) -> BaseModel:
     """Errors: `HttpProblem` with `bad_json` or `too_large`; `ValidationError`."""
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
-        if len(received) > MAX_BODY:
-            raise HttpProblem(413, "too_large", f"A body has at most {MAX_BODY} bytes.")
+        if len(received) > most:
+            raise HttpProblem(413, "too_large", f"A body has at most {most} bytes.")
     try:
         return kind.model_validate_json(bytes(received) or b"{}")
     except ValidationError as error:

@@ -18,6 +18,7 @@ from realtime.hub import Hub
 from realtime.presence import Presence
 from realtime.session import Limits
 from server.commands.branching import Branching
+from server.commands.bring_in import BringIn
 from server.commands.cancel_reply import CancelReply
 from server.commands.characters import Characters
 from server.commands.conversations import Conversations
@@ -32,6 +33,7 @@ from server.domain.settings import ReplySettings
 from server.domain.wire import DeltaMerger
 from server.queries.access import Queries
 from server.queries.audit import Audit
+from server.queries.export import Exports
 from server.queries.search import Search
 from server.queries.snapshot import Snapshots
 from server.settings import Settings
@@ -41,6 +43,7 @@ from server.web.api.audit import AuditRoutes
 from server.web.api.characters import CharacterRoutes
 from server.web.api.conversations import ConversationRoutes
 from server.web.api.messages import MessageRoutes
+from server.web.api.portable import PortableRoutes
 from server.web.api.replies import ReplyRoutes
 from server.web.api.search import SearchRoutes
 from server.web.api.session import SessionRoutes
@@ -109,6 +112,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         routes = (
             SessionRoutes(tokens, parts.registry, parts.health, fallback, guests=settings.guests),
             CharacterRoutes(queries, Characters(parts.reads, parts.writes, names, now)),
+            PortableRoutes(Exports(queries, parts.reads), BringIn(parts.store, parts.reads, now)),
             ConversationRoutes(queries, conversations, send, move),
             SearchRoutes(Search(reading.search_engine(settings, parts.database), parts.reads)),
             AuditRoutes(Audit(parts.reads)),
