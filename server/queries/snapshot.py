@@ -37,7 +37,8 @@ class Snapshots:
         page = await self._reads.messages(conversation, Cut(limit=_MESSAGES))
         drafts = {draft.name: draft for draft in reading.drafts}
         shown = {message.id for message in page.items}
-        beside = [name for name in drafts if name not in shown][:_MESSAGES]
+        # Also what is owed and was never told: its announcement may be lost.
+        beside = [name for name in {**drafts, **state.open} if name not in shown][:_MESSAGES]
         aside = await self._reads.some_messages(beside) if beside else []
         return {
             "messages": [_told(message, drafts) for message in page.items],

