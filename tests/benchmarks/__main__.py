@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import fanout, idle, sends, storm, tokens
+from tests.benchmarks import fanout, idle, reads, sends, storm, tokens
 from tests.benchmarks.machine import CORES, allow_many_files, description
 from tests.benchmarks.tertulia import Engines, engines
 
@@ -33,6 +33,7 @@ class Part(StrEnum):
     IDLE = "idle"
     SENDS = "sends"
     STORM = "storm"
+    READS = "reads"
 
 
 def main(
@@ -168,6 +169,26 @@ async def _sends(running: Engines, quick: bool, streams: int) -> None:
     _console.print(table)
 
 
+async def _reads(running: Engines, quick: bool, streams: int) -> None:
+    messages, times = (20_000, 200) if quick else (200_000, 1000)
+    table = _table(
+        f"Reads from {messages:,} messages; the reader has a tenth of them",
+        "what",
+        "how",
+        "reads",
+        "median ms",
+        "99th percentile",
+    )
+    async for found in reads.reading(running, messages, times):
+        table.add_row(found.what, found.how, f"{found.reads:,}", f"{found.median:.2f}", f"{found.worst:.2f}")
+    _console.print(table)
+    soon = await reads.searchable(running, 4 if quick else 20)
+    pace = f"{soon.messages} messages at {soon.per_second:.0f}/s"
+    _console.print(
+        f"From accepted to searchable, {pace}: median {soon.median:.0f} ms, 99th percentile {soon.worst:.0f} ms."
+    )
+
+
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for place, column in enumerate(columns):
@@ -182,6 +203,7 @@ _PARTS: dict[Part, Callable[[Engines, bool, int], Coroutine[Any, Any, None]]] = 
     Part.IDLE: _idle,
     Part.SENDS: _sends,
     Part.STORM: _storm,
+    Part.READS: _reads,
 }
 
 

@@ -47,7 +47,7 @@ class Tertulia:
         self.web = web
         self.worker = worker
         self.token = ""
-        self._database = database
+        self.database = database
 
     @property
     def port(self) -> int:
@@ -70,7 +70,7 @@ class Tertulia:
         first = created.json()["id"]
         database: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(self.engines.urls.mongodb)
         async with database:
-            collection = database[self._database]["conversations"]
+            collection = database[self.database]["conversations"]
             original = await collection.find_one({"_id": first})
             assert original
             ids = [f"cnv_{secrets.token_hex(16)}" for _ in range(count - 1)]
