@@ -61,7 +61,7 @@ def test_only_the_keyboard(tab: Tab) -> None:
     keys.press("Escape")
     tab.ended("cancelled")
     first = tab.conversation
-    keys.press("Control+k")
+    keys.press("Alt+n")
     expect(tab.page.get_by_text("Pull up a chair.")).to_be_visible()
     expect(tab.composer).to_be_focused()
     keys.press("Alt+ArrowDown")

@@ -58,6 +58,16 @@ export class Api {
     return this.http.get(`v1/messages/${part(id)}`);
   }
 
+  /** @param {object} wanted `{q, conversation, user, role, from, to, topic, language, order, limit, offset}` */
+  search(wanted) {
+    return this.http.get("v1/search", wanted);
+  }
+
+  /** @param {{read?: number, pinned?: boolean}} place */
+  moveTo(id, place) {
+    return this.http.request("PUT", `v1/conversations/${part(id)}/place`, { body: place });
+  }
+
   reply(id) {
     return this.http.get(`v1/replies/${part(id)}`);
   }

@@ -12,6 +12,7 @@ import { Api } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { ChatError, Refused, SignedOut } from "./errors.js";
 import { Http } from "./http.js";
+import { Listing } from "./listing.js";
 import { Session } from "./session.js";
 import { listenTo } from "./surroundings.js";
 import { codePoints } from "./text.js";
@@ -106,6 +107,14 @@ export class Client {
   /** @param {string} id @returns {Conversation} the same object for the same id */
   conversation(id) {
     if (!this.conversations.has(id)) this.conversations.set(id, new Conversation(this, id));
+    return this.conversations.get(id);
+  }
+
+  /** One's list of conversations, live; null before the first `welcome`. @returns {Listing | null} the same object for the same user */
+  listing() {
+    if (this.user === null) return null;
+    const id = `list:${this.user}`;
+    if (!this.conversations.has(id)) this.conversations.set(id, new Listing(this, this.user));
     return this.conversations.get(id);
   }
 

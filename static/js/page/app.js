@@ -7,6 +7,7 @@ import { CharacterDialog, DeleteDialog, ShortcutsDialog } from "./dialogs.js";
 import { inFlight } from "../client/index.js";
 import { Sidebar } from "./sidebar.js";
 import { Room } from "./room.js";
+import { SearchDialog } from "./search.js";
 import { html, useMedia, useStore } from "./view.js";
 
 export const PHONE = "(max-width: 760px)";
@@ -58,6 +59,7 @@ export function App({ salon }) {
       />
       <${Notice} salon=${salon} text=${state.notice} />
       ${dialog?.name === "shortcuts" && html`<${ShortcutsDialog} onClose=${() => setDialog(null)} />`}
+      ${dialog?.name === "search" && html`<${SearchDialog} salon=${salon} route=${state.route} onClose=${() => setDialog(null)} />`}
       ${dialog?.name === "character" && html`<${CharacterDialog} salon=${salon} onClose=${() => setDialog(null)} />`}
       ${dialog?.name === "delete" &&
       html`<${DeleteDialog} salon=${salon} conversation=${dialog.conversation} onClose=${() => setDialog(null)} />`}
@@ -87,7 +89,8 @@ function useKeys(salon, { begin, drawer, setDrawer, setDialog, composer }) {
   latest.current = (event) => {
     if (document.querySelector("dialog[open]")) return;
     const key = event.key.toLowerCase();
-    if ((event.ctrlKey || event.metaKey) && key === "k") return take(event, begin);
+    if ((event.ctrlKey || event.metaKey) && key === "k") return take(event, () => setDialog({ name: "search" }));
+    if (event.altKey && key === "n") return take(event, begin);
     if (event.altKey && (key === "arrowup" || key === "arrowdown")) return take(event, () => move(salon, key === "arrowup" ? -1 : 1));
     if (key === "escape" && drawer) return take(event, () => setDrawer(false));
     if (key === "escape" && !event.defaultPrevented) return stop(salon);

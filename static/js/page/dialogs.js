@@ -6,7 +6,7 @@ import { ChatError } from "../client/index.js";
 import { MOD, titleOf } from "./sidebar.js";
 import { html } from "./view.js";
 
-function Dialog({ label, onClose, children }) {
+export function Dialog({ label, kind, onClose, children }) {
   const element = useRef(null);
   useLayoutEffect(() => {
     const before = document.activeElement;
@@ -14,7 +14,7 @@ function Dialog({ label, onClose, children }) {
     return () => before?.isConnected && before.focus();
   }, []);
   const outside = (event) => event.target === element.current && onClose();
-  return html`<dialog ref=${element} aria-label=${label} onClose=${onClose} onClick=${outside}><div class="dialog-body">${children}</div></dialog>`;
+  return html`<dialog ref=${element} class=${kind} aria-label=${label} onClose=${onClose} onClick=${outside}><div class="dialog-body">${children}</div></dialog>`;
 }
 
 const SHORTCUTS = [
@@ -22,7 +22,8 @@ const SHORTCUTS = [
   [["Shift", "Enter"], "New line"],
   [["Esc"], "Stop the reply"],
   [["↑"], "Edit your last message, in an empty message box"],
-  [[MOD, "K"], "New conversation"],
+  [[MOD, "K"], "Search"],
+  [["Alt", "N"], "New conversation"],
   [["Alt", "↑"], "Conversation above"],
   [["Alt", "↓"], "Conversation below"],
   [["/"], "To the message box"],

@@ -11,13 +11,18 @@ const salon = new Salon(new URL(".", document.baseURI));
 
 /** The conversation that the address names. */
 function readRoute() {
-  const route = /^#\/c\/([\w-]+)$/.exec(location.hash)?.[1] ?? null;
-  salon.set({ route });
+  const [, route = null, sought = null] = /^#\/c\/([\w-]+)(?:\/([\w-]+))?$/.exec(location.hash) ?? [];
+  salon.set({ route, sought });
+  salon.read();
 }
 
 addEventListener("hashchange", readRoute);
 // What other tabs and devices have begun meanwhile.
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && salon.refresh());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState !== "visible") return;
+  salon.refresh();
+  salon.read();
+});
 
 readRoute();
 render(html`<${App} salon=${salon} />`, document.getElementById("page"));

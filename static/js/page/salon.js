@@ -16,6 +16,9 @@ export class Salon {
     this.subscribers = new Set();
     this.state = {
       route: null,
+      /** The message that somebody wants to see, in the conversation of the route. */
+      sought: null,
+      lookedFor: null,
       conversations: [],
       next: null,
       loaded: false,
@@ -76,7 +79,50 @@ export class Salon {
     const found = await this.attempt(() => this.client.api.conversation(id), { quiet: true });
     if (!found) return;
     const others = this.state.conversations.filter((known) => known.id !== id);
-    this.set({ conversations: [...others, found].sort(byLatest) });
+    const known = this.find(id);
+    this.set({ conversations: [...others, { ...known, ...found }].sort(byLatest) });
+  }
+
+  /** What the server says of the list, as it happens. */
+  #listed(news) {
+    if (news.removed) this.#forget(news.removed);
+    else if (news.changed) this.#place(news.changed);
+    else {
+      const known = new Set(news.conversations.map(({ id }) => id));
+      const oldest = news.next ? news.conversations.at(-1) : null;
+      // Older pages that were loaded stay; what is not on the first page, but would have to be, is gone.
+      const older = oldest ? this.state.conversations.filter((item) => !known.has(item.id) && byLatest(oldest, item) <= 0) : [];
+      const next = older.length ? this.state.next : news.next;
+      this.set({ conversations: [...news.conversations, ...older].sort(byLatest), next, loaded: true });
+    }
+    this.read();
+  }
+
+  /** A line of the list, as it is now; our own clock may have put it a little higher already. */
+  #place(item) {
+    const others = this.state.conversations.filter(({ id }) => id !== item.id);
+    this.set({ conversations: item.archived ? others : [...others, item].sort(byLatest) });
+  }
+
+  /** What is in sight is read. */
+  read() {
+    const item = this.find(this.state.route);
+    if (!item?.unread || document.visibilityState !== "visible" || this.reading === item.last_seq) return;
+    this.reading = item.last_seq;
+    this.#merge(item.id, { unread: 0 });
+    this.attempt(() => this.client.api.moveTo(item.id, { read: item.last_seq }), { quiet: true });
+  }
+
+  /** @returns {Promise<{hits: object[], total: number, problem?: string}>} */
+  async search(q, { role, days, conversation, limit }) {
+    const from = days ? new Date(Date.now() - days * 86_400_000).toISOString() : undefined;
+    const wanted = { q, role: role || undefined, conversation: conversation ?? undefined, from, limit };
+    try {
+      return await this.client.api.search(wanted);
+    } catch (error) {
+      expected(error);
+      return { hits: [], total: 0, problem: error.message };
+    }
   }
 
   find(id) {
@@ -224,7 +270,13 @@ export class Salon {
   #statusChanged(status) {
     const opened = status.phase === "open" && this.state.status.phase !== "open";
     this.set({ status });
-    if (opened) this.refresh();
+    if (!opened) return;
+    this.refresh();
+    const listing = this.client.listing();
+    if (listing === this.listing) return;
+    this.unlisten?.();
+    this.listing = listing;
+    this.unlisten = listing.watch((news) => this.#listed(news));
   }
 }
 

@@ -46,7 +46,10 @@ export function useScroll(scroller, content, first) {
     const still = !smooth || matchMedia("(prefers-reduced-motion: reduce)").matches;
     room?.scrollTo({ top: room.scrollHeight, behavior: still ? "instant" : "smooth" });
   };
-  return { away, toNewest };
+  const leave = () => {
+    pinned.current = false;
+  };
+  return { away, toNewest, leave };
 }
 
 /** Keeps the messages in sight where they are when older ones are put before them. */

@@ -15,7 +15,10 @@ export function Sidebar({ salon, state, hidden, onBegin, onDialog, onClose }) {
         <a class="wordmark" href="#/" onClick=${onBegin}><${Table} /><span>Tertulia</span></a>
         <button class="icon-button only-phone" aria-label="Close the list" onClick=${onClose}><${Icon} name="close" /></button>
       </header>
-      <button class="button begin" onClick=${onBegin}><${Icon} name="plus" /> New conversation <kbd class="only-desktop">${MOD} K</kbd></button>
+      <div class="begin-row">
+        <button class="button begin" onClick=${onBegin}><${Icon} name="plus" /> New conversation</button>
+        <button class="icon-button" aria-label="Search" title=${`Search (${MOD} K)`} onClick=${() => onDialog({ name: "search" })}><${Icon} name="search" /></button>
+      </div>
       <div class="sidebar-list"><${List} salon=${salon} state=${state} onDialog=${onDialog} /></div>
       <footer class="sidebar-foot">
         <${Connection} status=${state.status} />
@@ -85,9 +88,13 @@ function Item({ salon, item, now, current, onDialog }) {
     }} /></li>`;
   }
   return html`
-    <li class=${current ? "item current" : "item"}>
+    <li class=${["item", current && "current", item.unread > 0 && "unread"].filter(Boolean).join(" ")}>
       <a href=${`#/c/${item.id}`} aria-current=${current ? "page" : null} title=${title} onKeyDown=${key} onDblClick=${() => setRenaming(true)}>
-        <span class="item-title">${title}</span>
+        <span class="item-lines">
+          <span class="item-title">${title}</span>
+          ${item.last?.text && html`<span class="item-last">${item.last.text}</span>`}
+        </span>
+        ${item.unread > 0 && html`<span class="badge" aria-label=${`${item.unread} unread`}>${item.unread > 99 ? "99+" : item.unread}</span>`}
         <time datetime=${latest(item)} title=${exactly(latest(item))}>${ago(latest(item), now)}</time>
       </a>
       <div class="item-tools">

@@ -8,8 +8,8 @@ import { Message, Pending } from "./message.js";
 import { useScroll } from "./scroll.js";
 import { html, useWatched } from "./view.js";
 
-/** @param {{salon: object, conversation: object, about: object, sent: number, editing: string | null, onEdit: (id: string | null) => void}} props */
-export function Thread({ salon, conversation, about, sent, editing, onEdit }) {
+/** @param {{salon: object, conversation: object, about: object, sent: number, sought: string | null, editing: string | null, onEdit: (id: string | null) => void}} props */
+export function Thread({ salon, conversation, about, sent, sought, editing, onEdit }) {
   // Which messages there are, not what is in them: each one watches itself.
   const ids = useWatched(conversation, ({ transcript }) => transcript.messages.map(({ id }) => id).join(" "));
   const outgoing = useWatched(conversation, (it) => it.outgoing);
@@ -19,7 +19,8 @@ export function Thread({ salon, conversation, about, sent, editing, onEdit }) {
 
   const scroller = useRef(null);
   const content = useRef(null);
-  const { away, toNewest } = useScroll(scroller, content, order[0]);
+  const { away, toNewest, leave } = useScroll(scroller, content, order[0]);
+  useSought({ salon, conversation, loaded, sought, content, leave });
   useLayoutEffect(() => {
     if (sent) toNewest({ smooth: false });
   }, [sent]);
@@ -44,6 +45,41 @@ export function Thread({ salon, conversation, about, sent, editing, onEdit }) {
       ${away && html`<button class="newest" onClick=${() => toNewest({ smooth: true })}><${Icon} name="down" />Newest</button>`}
     </div>
   `;
+}
+
+/** Goes to a message that somebody looks for, and shows which it is; older pages are loaded up to it. */
+function useSought({ salon, conversation, loaded, sought, content, leave }) {
+  useEffect(() => {
+    if (!loaded || !sought) return undefined;
+    let current = true;
+    const go = async () => {
+      const there = () => conversation.transcript.messages.some(({ id }) => id === sought);
+      leave();
+      while (current && !there() && hasOlder(conversation.transcript)) await conversation.older();
+      const element = current && there() && (await rendered(content.current, sought));
+      if (!element) {
+        if (current) salon.notify("That message is not on the branch that is shown.");
+        return;
+      }
+      leave();
+      element.scrollIntoView({ block: "center" });
+      element.classList.add("sought");
+    };
+    salon.attempt(go);
+    return () => {
+      current = false;
+    };
+  }, [loaded, sought]);
+}
+
+/** The element of a message, once it is drawn. */
+async function rendered(content, id) {
+  for (let frames = 0; frames < 60; frames += 1) {
+    const element = content.querySelector(`[data-message="${id}"]`);
+    if (element) return element;
+    await new Promise((drawn) => requestAnimationFrame(drawn));
+  }
+  return null;
 }
 
 /** At the top: loads the page before when it comes into sight. */

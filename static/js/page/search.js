@@ -1,0 +1,132 @@
+/** Finding messages again: results while one types, and the way to each in its place. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { Dialog } from "./dialogs.js";
+import { ago, exactly } from "./times.js";
+import { html } from "./view.js";
+
+const PAUSE = 120; // so long nothing is typed before it is looked for
+const PAGE = 20;
+
+/** Who said it, as the filter offers it. */
+const WHO = [
+  ["", "Everybody"],
+  ["user", "People"],
+  ["assistant", "Replies"],
+];
+const SINCE = [
+  ["", "Any time"],
+  ["1", "Today"],
+  ["7", "This week"],
+  ["31", "This month"],
+];
+
+/** @param {{salon: object, route: string | null, onClose: () => void}} props */
+export function SearchDialog({ salon, route, onClose }) {
+  const [text, setText] = useState(salon.state.lookedFor ?? "");
+  const [filters, setFilters] = useState({ role: "", days: "", here: false });
+  const [chosen, setChosen] = useState(0);
+  const found = useSearch(salon, text, filters, route, () => setChosen(0));
+  const list = useRef(null);
+  const input = useRef(null);
+  useEffect(() => input.current.select(), []);
+
+  const hits = found?.hits ?? [];
+  const open = (hit) => {
+    if (!hit) return;
+    salon.set({ lookedFor: text });
+    onClose();
+    location.hash = `#/c/${hit.conversation}/${hit.id}`;
+  };
+  const key = (event) => {
+    if (event.key === "Enter") open(hits[chosen]);
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      const next = Math.min(hits.length - 1, Math.max(0, chosen + (event.key === "ArrowDown" ? 1 : -1)));
+      setChosen(next);
+      list.current?.children[next]?.scrollIntoView({ block: "nearest" });
+    } else return;
+    event.preventDefault();
+  };
+  return html`
+    <${Dialog} label="Search" kind="search" onClose=${onClose}>
+      <input
+        ref=${input}
+        class="search-box"
+        type="search"
+        aria-label="Search your messages"
+        placeholder="Search your messages"
+        aria-controls="search-hits"
+        aria-activedescendant=${hits.length ? `hit-${chosen}` : null}
+        role="combobox"
+        aria-expanded=${hits.length > 0}
+        autofocus
+        maxlength="500"
+        value=${text}
+        onInput=${(event) => setText(event.target.value)}
+        onKeyDown=${key}
+      />
+      <${Filters} route=${route} onChange=${(changes) => setFilters({ ...filters, ...changes })} />
+      <ol class="search-hits" id="search-hits" role="listbox" aria-label="Found" ref=${list}>
+        ${hits.map((hit, place) => html`<${Hit} key=${hit.id} id=${`hit-${place}`} hit=${hit} chosen=${place === chosen} onOpen=${() => open(hit)} />`)}
+      </ol>
+      <p class="search-count" role="status">${told(found)}</p>
+    <//>
+  `;
+}
+
+/** What is found, a moment after the last key; null while nothing is looked for. */
+function useSearch(salon, text, filters, route, onFound) {
+  const [found, setFound] = useState(null);
+  useEffect(() => {
+    if (!text.trim()) {
+      setFound(null);
+      return undefined;
+    }
+    let current = true;
+    const timer = setTimeout(async () => {
+      const answer = await salon.search(text, { ...filters, conversation: filters.here ? route : null, limit: PAGE });
+      if (!current) return;
+      setFound(answer);
+      onFound();
+    }, PAUSE);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [text, filters]);
+  return found;
+}
+
+function Filters({ route, onChange }) {
+  const select = (name, label, options) => html`
+    <select aria-label=${label} onChange=${(event) => onChange({ [name]: event.target.value })}>
+      ${options.map(([value, words]) => html`<option value=${value}>${words}</option>`)}
+    </select>
+  `;
+  return html`
+    <div class="search-filters">
+      ${select("role", "Who said it", WHO)} ${select("days", "When", SINCE)}
+      ${route && html`<label><input type="checkbox" onChange=${(event) => onChange({ here: event.target.checked })} />In this conversation</label>`}
+    </div>
+  `;
+}
+
+function told(found) {
+  if (!found) return "Words, “a phrase”, or -not this one.";
+  if (found.problem) return found.problem;
+  if (!found.total) return "Nothing was found.";
+  return found.total > found.hits.length ? `The first ${found.hits.length} of ${found.total}${found.total >= 1000 ? " or more" : ""}.` : `${found.total} found.`;
+}
+
+function Hit({ id, hit, chosen, onOpen }) {
+  return html`
+    <li id=${id} class=${chosen ? "hit chosen" : "hit"} role="option" aria-selected=${chosen} onClick=${onOpen}>
+      <div class="hit-head">
+        <span class="hit-title">${hit.title || "New conversation"}</span>
+        <time datetime=${hit.created_at} title=${exactly(hit.created_at)}>${ago(hit.created_at)}</time>
+      </div>
+      <p>${hit.highlights.map((piece) => (piece.hit ? html`<mark>${piece.text}</mark>` : piece.text))}</p>
+    </li>
+  `;
+}
