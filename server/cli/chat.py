@@ -42,6 +42,7 @@ class Transcript:
         self._shown: dict[str, int] = {}
         self._mine: set[str] = set()
         self._ended: set[str] = set()
+        self._models: dict[str, str] = {}
 
     def expect(self, reply: str) -> None:
         """An answer will come, unless it has come already: answers and events arrive in any order."""
@@ -69,6 +70,8 @@ class Transcript:
                 self.running, self._shown[reply] = reply, 0
                 if frame["position"] > 1:
                     self._note(f"queued at place {frame['position']}")
+            case "reply.started":
+                self._models[reply] = frame["model"]
             case "reply.progress":
                 stage: str = frame["stage"]
                 self._note(str(frame.get("detail") or _STAGES.get(stage, stage)))
@@ -107,11 +110,25 @@ class Transcript:
         self._write("\n")
         match frame["type"]:
             case "reply.completed":
-                self._note(f"{frame['usage']['output']} tokens · {frame['timing']['total_ms'] / 1000:.1f} s")
+                self._note(_summary(self._models.pop(frame["reply"], None), frame))
             case "reply.cancelled":
                 self._note("stopped")
             case _:
                 self._note(f"failed: {frame['detail']} ({frame['code']})")
+
+
+def _summary(model: str | None, end: dict[str, Any]) -> str:
+    """What there is to say of a finished reply: who wrote it, how much, how long it took, and at what pace."""
+    seconds = end["timing"]["total_ms"] / 1000
+    parts = [model] if model else []
+    tokens: int = end["usage"]["output"] if end["usage"] else 0
+    if tokens:
+        parts.append(f"{tokens} tokens")
+    parts.append(f"{seconds:.1f} s")
+    writing = seconds - ((end["timing"]["queued_ms"] or 0) + (end["timing"]["first_token_ms"] or 0)) / 1000
+    if tokens and writing > 0.2:
+        parts.append(f"{tokens / writing:.0f} tokens/s")
+    return " · ".join(parts)
 
 
 class Terminal:
