@@ -79,4 +79,3 @@ def test_search_on_a_phone_in_the_dark(visit: Callable[..., Visitor]) -> None:
     expect(tab.page.locator(".hit mark")).to_have_text("lighthouse", timeout=20_000)
     wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     assert not tab.page.evaluate(wider)
-    tab.page.screenshot(path="/tmp/reading-phone.png")
