@@ -22,6 +22,8 @@ _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _CONNECT_SECONDS = 90.0
 _POLL_SECONDS = 0.05
+_LONGEST_LINE = 64 * 1024 * 1024
+"""Of what a child says at once: the delays of every event."""
 _logs = itertools.count(1)
 
 
@@ -105,6 +107,7 @@ async def running(
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
+            limit=_LONGEST_LINE,
             env={**os.environ, **(environment or {})},
         )
     process = Process(child, log)
