@@ -72,7 +72,7 @@ async def _published(pubsub: Any) -> dict[int, float]:
     moments: dict[int, float] = {}
     now = asyncio.get_running_loop().time
     async for message in pubsub.listen():
-        if message["type"] == "message":
+        if message["type"] == "message" and not message["data"].startswith(b"! "):  # which is a notice
             _, offset, body = message["data"].split(b" ", 2)
             moments[int(offset)] = now()
             if _END in body[:200]:

@@ -18,8 +18,8 @@ class AuditRoutes:
         """The routes, in the order of the documentation."""
         page = Page[AuditEntry]
         path = "/v1/conversations/{id}/audit"
-        return [Operation("GET", path, _EVENTS, self.events, "Conversations", None, page, paged=True)]
+        return [Operation("GET", path, _EVENTS, self.audit, "Conversations", None, page, paged=True)]
 
-    async def events(self, call: Call) -> Page[AuditEntry]:
+    async def audit(self, call: Call) -> Page[AuditEntry]:
         """A page of its events."""
         return await self._audit(call.user.id, call.path["id"], call.cut())
