@@ -15,9 +15,11 @@ from urllib.parse import unquote
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 
 from realtime.errors import Unavailable
@@ -160,6 +162,7 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
         pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]: redis-py leaves its **kwargs untyped
             url, timeout=ANSWER_SECONDS, retry=retry, **limits
         )
+        pool.connection_class = _telling(pool.connection_class)
         async with Redis.from_pool(pool) as client:
             yield client
         return
@@ -173,6 +176,10 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
         how: Any = {**limits, **login, **tls}
         # It connects with its first command: a cluster that is away at the beginning is an engine that is away.
         client = RedisCluster(startup_nodes=nodes, **how)
+        kind: Any = _telling(client.connection_kwargs["connection_class"])
+        client.connection_kwargs["connection_class"] = kind
+        for node in client.nodes_manager.startup_nodes.values():
+            node.connection_class = kind
         try:
             yield client
         finally:
@@ -184,12 +191,32 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
     )
     # The login is the primary's, not the sentinels', who have no data to keep from anybody.
     how = {"timeout": ANSWER_SECONDS, "retry": retry, "db": int(number or 0), **limits, **login, **tls}
-    async with Redis.from_pool(_PrimaryPool(service, sentinel, **how)) as client:
+    primary = _PrimaryPool(service, sentinel, **how)
+    primary.connection_class = _telling(primary.connection_class)
+    async with Redis.from_pool(primary) as client:
         try:
             yield client
         finally:
             for one in sentinel.sentinels:
                 await one.aclose()
+
+
+def _telling(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """The same kind of connection, to which a socket that closed under its hands is a lost connection.
+
+    uvloop says `RuntimeError` then, which redis-py lets pass: it would end whoever asked, and is no bug of theirs.
+    """
+
+    class Telling(kind):
+        async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+            try:
+                await super().send_packed_command(command, check_health)
+            except RuntimeError as error:
+                if "closed" not in str(error):
+                    raise
+                raise ConnectionLost("the connection closed while a command was being sent") from error
+
+    return Telling
 
 
 class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):

@@ -5,8 +5,10 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from realtime.errors import Overloaded, Unavailable
 from realtime.frames import Event
@@ -231,3 +233,18 @@ async def test_an_engine_that_cannot_write_now_is_away(tmp_path: Path) -> None:
         assert isinstance(position, Position)
         assert position.offset == 1  # it was promoted: what it may have missed, nobody knows
         await queue.enqueue("lane", "0", "ada", {"n": "0"})
+
+
+def test_a_socket_that_closes_under_a_command_is_a_lost_connection(tmp_path: Path) -> None:
+    """On uvloop as well, which has an error of its own for it: the command is sent again on another connection."""
+
+    async def ask() -> bool:
+        async with private_valkey(tmp_path) as engine, command_client(engine.url) as commands:
+            pool: Any = commands.connection_pool
+            connection = await pool.get_connection()
+            connection._writer.transport.abort()
+            await pool.release(connection)
+            await asyncio.sleep(0)  # the handle is closed, and redis-py has not noticed
+            return await commands.ping()
+
+    assert uvloop.run(ask())
