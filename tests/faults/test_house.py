@@ -124,7 +124,7 @@ async def test_valkey_is_lost(
             after = (await device.send(conversation, "say 5 tokens"))["reply"]
             await is_exact(device, ada, conversation, after, spoken(5))
         assert "reply.restarted" not in device.reader.types
-        # Whether a server that was started again has all that it had acknowledged, nobody can tell: the log begins anew.
+        # Whether a server that was started again has all that it acknowledged, nobody can tell: the log begins anew.
         begun_anew = [frame for frame in device.heard if frame["type"] == "subscribed" and "id" not in frame]
         assert len(begun_anew) == 1
     assert house.bugs == []
