@@ -18,7 +18,7 @@ needs = { printf '%s\n' "$(1)" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up setup test lint bench browser-test chaos lock clean check-python check-node
+.PHONY: help up setup test lint bench browser-test pictures chaos lock clean check-python check-node
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ bench: setup ## Measure fan-out and tokens beside other servers
 
 browser-test: setup ## Run the page's tests in a real browser
 	$(BIN)/python -m pytest tests/browser
+
+pictures: setup ## Take the README's pictures of the page anew
+	$(BIN)/python -m pytest tests/browser -m picture
 
 chaos: setup ## Run the long versions of the fault tests
 	CHAOS=long $(BIN)/python -m pytest -s tests/faults

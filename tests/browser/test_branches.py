@@ -1,13 +1,8 @@
 """A visitor asks again, says it differently, goes back and forth between versions, and takes a message back."""
 
-import os
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import DESKTOP, PHONE, Tab, Visitor
+from tests.browser.conftest import Tab, Visitor
 
 LONG = "Tell me a long story about a lighthouse, with every detail that you can think of."
 
@@ -107,28 +102,3 @@ def test_a_second_message_waits(tab: Tab) -> None:
     expect(tab.replies.first).to_have_attribute("data-status", "cancelled")
     tab.ended()
     expect(tab.page.locator(".behind")).to_have_count(0)
-
-
-@pytest.mark.skipif("LOOK" not in os.environ, reason="pictures for whoever works on the page: LOOK=folder")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_pictures(visit: Callable[..., Visitor], size: dict[str, int], scheme: str) -> None:
-    """Nothing to prove: the controls of a message, drawn."""
-    tab = visit(viewport=size, color_scheme=scheme, has_touch=size is PHONE).tab().open()
-    folder, name = Path(os.environ["LOOK"]), f"{'phone' if size is PHONE else 'desktop'}-{scheme}"
-    tab.say("What is a tertulia, in one sentence?")
-    tab.ended()
-    tab.replies.last.get_by_role("button", name="Again").click()
-    expect(tab.page.get_by_role("group", name="Version 2 of 2")).to_be_visible()
-    tab.ended()
-    tab.say("Say it in Spanish.")
-    tab.ended()
-    tab.page.locator(".message.said").last.hover()
-    tab.page.screenshot(path=folder / f"{name}-versions.png")
-    tab.page.locator(".message.said").last.get_by_role("button", name="Edit").click()
-    tab.page.screenshot(path=folder / f"{name}-editing.png")
-    tab.page.keyboard.press("Escape")
-    tab.page.locator(".message.said").last.hover()
-    tab.page.locator(".message.said").last.get_by_role("button", name="Take back").click()
-    expect(tab.page.locator(".retracted")).to_be_visible()
-    tab.page.screenshot(path=folder / f"{name}-retracted.png")

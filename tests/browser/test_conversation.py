@@ -79,7 +79,7 @@ def test_a_second_tab_sees_what_is_said_in_the_first(visitor: Visitor, tab: Tab)
     expect(other.page.locator(".message")).to_have_count(2)
     other.say("Say no.")
     for each in (tab, other):
-        expect(each.page.locator(".message.said")).to_have_text(["Say yes.", "Say no."])
+        expect(each.page.locator(".message.said .bubble")).to_have_text(["Say yes.", "Say no."])
         each.ended()
         expect(each.page.locator(".message")).to_have_count(4)
 

@@ -1,6 +1,5 @@
-"""The README's picture, taken of the real page with the real model: `SCREENSHOT=1 make browser-test`."""
+"""The README's picture, taken of the real page with the real model: `make pictures`."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ _EARLIER = [
 ]
 
 
-@pytest.mark.skipif("SCREENSHOT" not in os.environ, reason="it changes a file of the repository")
+@pytest.mark.picture
 @pytest.mark.parametrize(("scheme", "name"), [("light", "page.png"), ("dark", "page-dark.png")])
 def test_the_picture_of_the_readme(
     visit: Callable[..., Visitor], images: Path, scheme: str, name: str
