@@ -13,5 +13,5 @@ for await (const line of createInterface({ input: process.stdin })) {
     transcript = next;
   }
   const messages = transcript.messages.map((message) => ({ retracted: false, siblings: [], ...message }));
-  process.stdout.write(`${JSON.stringify({ messages, missing: transcript.missing })}\n`);
+  process.stdout.write(`${JSON.stringify({ messages, missing: transcript.missing, head: transcript.head })}\n`);
 }

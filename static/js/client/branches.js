@@ -66,8 +66,8 @@ function walk(transcript) {
   path.reverse();
   if (transcript.head !== null && !path.length) return { ...transcript, missing: "torn" };
   const [first] = path;
-  // It may well begin where older pages end; anywhere else, something between has not come.
-  const torn = first && first.parent !== null && first.id !== transcript.messages[0]?.id;
+  // It may well begin where the oldest page does; anywhere else, something between has not come.
+  const torn = first && first.parent !== null && first.id !== transcript.oldest;
   const before = torn ? transcript.messages.filter((message) => message.seq < first.seq) : [];
   const messages = [...before, ...path];
   for (const { id } of messages) all.delete(id);

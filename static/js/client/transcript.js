@@ -18,6 +18,7 @@ import { codePoints, firstCodePoints, writeAt } from "./text.js";
  * @property {string | null} epoch which life of the log `offset` counts in; null before the first snapshot
  * @property {number} offset the last event applied
  * @property {readonly object[]} messages the chosen branch, in the order of `seq`
+ * @property {string | null} oldest where the oldest page begins: from there on nothing is missing; null when it is empty
  * @property {ReadonlyMap<string, object>} aside messages of other branches, by id
  * @property {string | null} head the last message of the chosen branch
  * @property {number} version how new the choice is: what has a greater one was decided later
@@ -33,6 +34,7 @@ export const blank = Object.freeze({
   epoch: null,
   offset: 0,
   messages: Object.freeze([]),
+  oldest: null,
   aside: new Map(),
   head: null,
   version: 0,
@@ -75,6 +77,7 @@ export function install(transcript, subscribed) {
     epoch,
     offset,
     messages: touches ? [...older, ...fresh] : fresh,
+    oldest: (touches ? transcript.oldest : fresh[0]?.id) ?? null,
     aside: new Map((snapshot.aside ?? []).map((message) => [message.id, received(message)])),
     head: snapshot.head ?? fresh.at(-1)?.id ?? null,
     version: snapshot.version ?? 0,
@@ -96,7 +99,7 @@ export function prepend(transcript, page) {
   if (!older.length) return transcript;
   const parent = first?.parent === "" ? older.at(-1).id : first?.parent;
   if (first && older.at(-1).id !== parent) return { ...transcript, missing: "torn" };
-  return { ...transcript, messages: [...older, ...transcript.messages] };
+  return { ...transcript, oldest: older[0].id, messages: [...older, ...transcript.messages] };
 }
 
 /**

@@ -73,6 +73,14 @@ test("a message that comes before the one it follows waits for that, and nothing
   assert.deepEqual([shown(whole), whole.missing], [["question", "answer", "first", "second"], null]);
 });
 
+test("what is torn stays so until the beginning has come, whatever comes before it", () => {
+  const late = [created(message("third", 3, "second"), 13), created(message("fourth", 4, "third"), 14)];
+  const at = play(snapshot([]), [...late, created(message("first", 1, null), 11)]);
+  assert.equal(at.missing, "torn");
+  const whole = play(snapshot([]), [...late, created(message("first", 1, null), 11), created(message("second", 2, "first"), 12)]);
+  assert.deepEqual([shown(whole), whole.missing], [["first", "second", "third", "fourth"], null]);
+});
+
 test("a branch that is too long to be told asks for a snapshot, which has it", () => {
   const at = play(snapshot([QUESTION, ANSWER]), [{ ...chosen("elsewhere", 12), messages: null }]);
   assert.equal(at.missing, "long");
