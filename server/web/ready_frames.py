@@ -38,8 +38,8 @@ class FrameWriter:
     def write(self, frame: bytes) -> bool:
         """Write a whole frame now; False when the client does not keep up, or is gone, or has not been accepted.
 
-        Where nothing waits in the transport, the frame goes straight to the kernel: what the transport would do besides
-        costs an eighth of it all. What the kernel does not take, the transport keeps, in its place.
+        Where nothing waits in the transport, the frame goes straight to the kernel. What the kernel does not take, the
+        transport keeps, in its place.
         Not to be called once the application has sent its `websocket.close`.
         """
         if not self.takes or self._closing():
