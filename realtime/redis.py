@@ -113,7 +113,9 @@ async def _side_by_side(cluster: RedisCluster, commands: Sequence[Command]) -> l
     async def work_off(chain: list[int]) -> None:
         for n in chain:
             try:
-                answers[n] = await cast("Awaitable[Any]", cluster.execute_command(*commands[n]))
+                # It may wait inside itself, for a server that it has lost, longer than any socket of its would.
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    answers[n] = await cast("Awaitable[Any]", cluster.execute_command(*commands[n]))
             except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
                 answers[n] = error
 
