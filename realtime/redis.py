@@ -189,7 +189,13 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
         return
     service, _, number = (parts["path"] or "mymaster").partition("/")
     sentinel: Any = Sentinel(
-        hosts, sentinel_kwargs={"socket_timeout": 1.0, "socket_connect_timeout": 1.0, **tls}
+        hosts,
+        sentinel_kwargs={
+            "socket_timeout": 1.0,
+            "socket_connect_timeout": 1.0,
+            "retry": Retry(NoBackoff(), 0),
+            **tls,
+        },
     )
     # The login is the primary's, not the sentinels', who have no data to keep from anybody.
     how = {"timeout": ANSWER_SECONDS, "retry": retry, "db": int(number or 0), **limits, **login, **tls}

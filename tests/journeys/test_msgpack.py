@@ -101,7 +101,9 @@ async def test_what_is_no_frame_is_said_to_be_none(house: House, ada: Http, raw:
 
 @given(
     said=st.lists(
-        st.binary(max_size=80) | st.dictionaries(st.text(max_size=5), st.integers()).map(pack), max_size=8
+        st.binary(max_size=80)
+        | st.dictionaries(st.text(max_size=5), st.integers(-(2**63), 2**64 - 1)).map(pack),
+        max_size=8,
     )
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
