@@ -1,6 +1,7 @@
 """The connection to MongoDB: a replica set, because nothing is accepted outside a transaction."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +19,7 @@ Client = AsyncMongoClient[dict[str, Any]]
 
 APP_NAME = "tertulia"
 _ANSWER_MS = 5_000
+_STOP_SECONDS = 1.0
 
 
 class NotAReplicaSet(Exception):
@@ -60,7 +62,18 @@ async def reachable() -> AsyncGenerator[None]:
     try:
         yield
     except PyMongoError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error  # which the driver took for a lost connection
         raise Unavailable("The database") from error
+
+
+async def stopped(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel until all are done: the driver may take a cancellation for a lost connection, try again, and go on."""
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=_STOP_SECONDS)
 
 
 TRANSACTION: dict[str, Any] = {

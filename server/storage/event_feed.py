@@ -11,7 +11,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from server.domain.errors import Unavailable
 from server.domain.upcasting import Before
-from server.storage.database import reachable
+from server.storage.database import reachable, stopped
 from server.storage.documents import EventDocument
 from server.storage.event_store import Fact, fact
 
@@ -19,7 +19,6 @@ Token = Mapping[str, Any]
 
 _ROOM = 1000
 _WAIT_MS = 500
-_CLOSE_SECONDS = 0.2
 _LOST = frozenset({260, 280, 286})
 """The server's codes for a token that it cannot resume from: it is older than the oplog, or of another database."""
 
@@ -86,7 +85,7 @@ class EventFeed:
             try:
                 yield changes
             finally:
-                await _ended(reading)
+                await stopped([reading])
 
 
 class Changes:
@@ -137,10 +136,3 @@ async def translated() -> AsyncGenerator[None]:
         raise Unavailable("The database") from error
     except PyMongoError as error:
         raise Unavailable("The database") from error
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel until it is done: the driver may take a cancellation for a lost connection, and go on."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=_CLOSE_SECONDS)

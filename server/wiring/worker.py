@@ -14,6 +14,7 @@ from server.queries.context import Contexts
 from server.sagas.reply.ends import Ends
 from server.settings import Settings
 from server.storage.abandoned import Abandoned
+from server.storage.database import stopped
 from server.telemetry import BreakerStates, metrics_registry
 from server.wiring import reading
 from server.wiring.core import Core, core, now
@@ -71,8 +72,7 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
             ]
             gauges = _gauges(runner, sweeper, publisher)
             yield Worker(runner, metrics_registry(gauges, BreakerStates(parts.health.states)))
-            for task in beside:
-                task.cancel()
+            await stopped(beside)
 
 
 def _sweeper(parts: Core, ends: Ends, turns: Line) -> Sweeper:

@@ -20,6 +20,7 @@ from realtime.signals.contract import Signals
 from server.commands.cancel_reply import SIGNAL
 from server.domain.errors import StaleAttempt, Unavailable
 from server.sagas.reply.steps import backoff
+from server.storage.database import stopped
 from server.storage.reads import Reads
 from server.workers.places import Places
 
@@ -104,8 +105,7 @@ class Runner:
                 for lane in self._lanes:
                     claiming.create_task(self._claim_until(stopping, lane))
             await self._drain()
-            for task in beside:
-                task.cancel()
+            await stopped(beside)
 
     async def _claim_until(self, stopping: asyncio.Event, lane: str) -> None:
         while not stopping.is_set():

@@ -213,8 +213,12 @@ async def test_progress_is_the_age_of_what_waits(house: Library) -> None:
     """Nothing waits: 0. Nobody follows: it grows, and nobody holds it."""
     conversation = await house.begin()
     async with house.following("search"):
-        [progress] = await house.checkpoints.progress(["search"])
-        assert (progress.lag, progress.holder) == (0, "one")
+
+        async def held() -> bool:
+            [progress] = await house.checkpoints.progress(["search"])
+            return (progress.lag, progress.holder) == (0, "one")
+
+        await wait_until(held)
     await house.say(conversation, "a moon")
 
     async def late() -> bool:

@@ -26,7 +26,7 @@ async def test_a_call_is_shown_stored_and_answered(house: House, ada: Http) -> N
         end = await device.until_end(called)
         [shown] = [frame for frame in device.heard if frame["type"] == "reply.tool_call"]
         path = f"/v1/replies/{called}/tool-results"
-        result = {"id": "call_1", "output": "say 7 tokens"}
+        result = {"id": "call_1", "output": "say 7 tokens, as the tool has found"}
         goes_on = (await ada.post(path, {"results": [result]}, status=202))["reply"]
         last = await device.until_end(goes_on)
         assert device.reader.texts[goes_on] == spoken(7)
@@ -37,11 +37,15 @@ async def test_a_call_is_shown_stored_and_answered(house: House, ada: Http) -> N
     assert (stored["tool_calls"], stored["tool_results"], stored["text"]) == ([call], [result], spoken(3))
     assert (await ada.message(conversation, goes_on))["reply_to"] == called
     assert (await ada.get(f"/v1/replies/{called}"))["tool_results"] == [result]
-    [asked] = house.model.requests_for("say 7 tokens")
+    [asked] = house.model.requests_for("say 7 tokens, as the tool has found")
     assert [tool["function"]["name"] for tool in asked["tools"]] == ["look"]
     *_, assistant, tool = asked["messages"]
     assert json.loads(assistant["tool_calls"][0]["function"]["arguments"]) == {"at": 1}
-    assert tool == {"role": "tool", "tool_call_id": "call_1", "content": "say 7 tokens"}
+    assert tool == {
+        "role": "tool",
+        "tool_call_id": "call_1",
+        "content": "say 7 tokens, as the tool has found",
+    }
     again = await ada.post(path, {"results": [result]}, status=409)
     assert again["code"] == "already_given"
 
