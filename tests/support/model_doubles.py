@@ -152,6 +152,9 @@ class ScriptedDouble(Double):
         self._server.script(Answer([*self._part, b'data: {"half": \n\n', *self._whole]))
 
 
+_ACCOUNT = {"input_tokens": 7, "output_tokens": 5, "prompt_tokens": 7, "completion_tokens": 5}
+"""In the words of both wires: left to itself, aimock counts nothing on one of them."""
+
 _AIMOCK = Path(__file__).parents[2] / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
 
 
@@ -208,7 +211,7 @@ class AimockDouble(Double):
     def _say(self, fixture: dict[str, Any], *, keep: bool = False, **match: Any) -> None:
         if not keep and not match.get("sequenceIndex"):
             self._control("reset", {})
-        said = {"response": {"content": TEXT}, "chunkSize": 5, **fixture}
+        said = {"response": {"content": TEXT, "usage": _ACCOUNT}, "chunkSize": 5, **fixture}
         fixtures = [{"match": {"userMessage": word, **match}, **said} for word in ("Count.", "Say hello.")]
         self._control("fixtures", {"fixtures": fixtures})
 
