@@ -9,7 +9,8 @@ from rich.table import Table
 from realtime.lifetimes import lasting
 from realtime.redis import command_client
 from server import wiring
-from server.domain.conservation import Finding, findings
+from server.domain.conservation import findings
+from server.domain.stored_story import Finding
 from server.settings import Settings
 from server.storage.database import database
 from server.storage.stories import stories, strays

@@ -3,40 +3,20 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
+from server.domain.kept_branches import branching
 from server.domain.message import ENDED
-
-Row = dict[str, Any]
+from server.domain.stored_story import Finding, Row, Story
 
 _ENDS = {"reply.completed": "completed", "reply.failed": "failed", "reply.cancelled": "cancelled"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A promise that was not kept: which, of what, and how."""
-
-    rule: str
-    subject: str
-    detail: str
-
-
-@dataclass(slots=True)
-class Story:
-    """All that is stored of one conversation, as rows of its collections, read at one moment."""
-
-    conversation: Row
-    events: list[Row] = field(default_factory=list[Row])
-    messages: list[Row] = field(default_factory=list[Row])
-    replies: list[Row] = field(default_factory=list[Row])
-    usage: list[Row] = field(default_factory=list[Row])
 
 
 def findings(story: Story, now: datetime, young: timedelta) -> Iterator[Finding]:
     """What is wrong. A reply that was accepted less than `young` ago may be on its way."""
     yield from _counted(story)
+    yield from _owed(story)
+    yield from branching(story)
     messages = {message["_id"]: message for message in story.messages}
     requested = Counter(e["data"]["reply"] for e in story.events if e["type"] == "reply.requested")
     ends = [event for event in story.events if event["type"] in _ENDS]
@@ -69,6 +49,21 @@ def _counted(story: Story) -> Iterator[Finding]:
     ):
         if sorted(numbers) != list(range(1, last + 1)):
             yield Finding(f"{rule} without holes", name, f"{_told(numbers)}, and the last should be {last}")
+
+
+def _owed(story: Story) -> Iterator[Finding]:
+    """The conversation holds open exactly the replies that have not ended, each in its place, with its attempt."""
+    places = {message["_id"]: message["seq"] for message in story.messages}
+    owed = {
+        reply["_id"]: (places.get(reply["_id"]), reply["attempt"])
+        for reply in story.replies
+        if reply["status"] not in ENDED
+    }
+    held = {name: (said["seq"], said["attempt"]) for name, said in story.conversation["open"].items()}
+    for name in sorted({*owed, *held}):
+        if owed.get(name) != held.get(name):
+            detail = f"owed as (seq, attempt) {owed.get(name)}, held open as {held.get(name)}"
+            yield Finding("open is owed", name, detail)
 
 
 def _told(numbers: Sequence[int]) -> str:

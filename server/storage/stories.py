@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from server.domain.conservation import Row, Story
+from server.domain.stored_story import Row, Story
 from server.storage.database import Client, reachable
 from server.storage.documents import (
     ConversationDocument,

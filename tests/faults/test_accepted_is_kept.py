@@ -13,7 +13,6 @@ import pytest
 from redis.asyncio import Redis
 
 from server.embedded.engines import EngineURLs
-from tests.support.audited import assert_kept
 from tests.support.chaos import sized
 from tests.support.client import chat, http
 from tests.support.engine_run import EngineRun, engine_run
@@ -70,7 +69,6 @@ async def test_mongodb_is_killed(
             )
             assert len(flood.replies) == SENDS
             assert house.bugs == []
-            await assert_kept(house)
 
 
 async def _restart(valkey: PrivateValkey) -> None:
@@ -111,7 +109,6 @@ async def test_valkey_is_killed(
             print(f"{len(flood.replies)} accepted, {len(flood.refused)} refused, {flood.lost} lost")
             assert len(flood.replies) == SENDS
             assert house.bugs == []
-            await assert_kept(house)
 
 
 async def test_a_web_process_dies_between_commit_and_queue(
@@ -136,7 +133,6 @@ async def test_a_web_process_dies_between_commit_and_queue(
                 await device.read()
             assert device.reader.texts[reply["id"]] == spoken(9)
         assert len(worker.events("accepted, not in the queue: mending")) == 1
-    await assert_kept(house)
 
 
 async def test_a_reply_past_its_deadline_ends(
@@ -160,7 +156,6 @@ async def test_a_reply_past_its_deadline_ends(
             return model.was_left(question)
 
         await wait_until(left)
-    await assert_kept(house)
 
 
 async def test_a_slow_provider_holds_up_no_other(
@@ -169,6 +164,7 @@ async def test_a_slow_provider_holds_up_no_other(
     """All places but those of the other lane are taken by a provider that says nothing; the other answers at once."""
     more = {"LMSTUDIO_BASE_URL": model.base_url, "CHAT_WORKER_CONCURRENCY": "4"}
     house = new_house(tmp_path, engines, model, **more)
+    house.young = 60  # the slow provider's replies are on their way for ever
     async with house.pair() as (web, _), http(web.url) as ada:
         slow = [await ada.conversation() for _ in range(8)]
         quick = await ada.conversation()
@@ -181,7 +177,6 @@ async def test_a_slow_provider_holds_up_no_other(
             reply = (await device.send(quick, "say 5 tokens"))["reply"]
             async with asyncio.timeout(10):
                 assert (await device.until_end(reply))["type"] == "reply.completed"
-    await assert_kept(house, young=60)
 
 
 async def test_the_sweeper_is_one_process(tmp_path: Path, engines: EngineURLs, model: TalkingModel) -> None:

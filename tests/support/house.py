@@ -11,12 +11,12 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from llmock.testing import LLMockServer
@@ -115,6 +115,11 @@ class House:
     """The base URL of a web instance."""
     there: str = ""
     """The base URL of another one."""
+    young: float = 0
+    """At its end, replies that were accepted so many seconds ago, or later, may still be on their way."""
+    at_its_end: ClassVar[Callable[["House"], Awaitable[None]] | None] = None
+    """What is done whenever the last process of a house has ended: in the fault tests, its audit."""
+    _running: int = 0
 
     @asynccontextmanager
     async def web(self, module: str = "server", **more: str) -> AsyncGenerator[Process]:
@@ -170,13 +175,20 @@ class House:
         log = self.folder / f"{command}-{len(self.processes)}.log"
         process = Process(command, self.environment | more, log, module)
         self.processes.append(process)
+        self._running += 1
         try:
             yield process
         finally:
+            self._running -= 1
             await process.close()
+        # Nothing has gone wrong, and the engines are still there: whatever the test was about, nothing was lost by it.
+        if not self._running and House.at_its_end is not None:
+            await House.at_its_end(self)
 
 
 READY = "Tertulia is ready at "
+ups: list[Path] = []
+"""The folders on which `up` has run."""
 
 
 @asynccontextmanager
@@ -184,6 +196,7 @@ async def up(folder: Path, **more: str) -> AsyncIterator[Process]:
     """Run `up` on a folder of data, without any setting but those given; it is reached at its `url`."""
     log = folder.with_name(f"{folder.name}.said")
     begun = log.read_text().count(READY) if log.exists() else 0
+    ups.append(folder)
     process = Process("up", clean_environment(CHAT_PORT="0", CHAT_DATA_DIR=str(folder), **more), log)
     try:
         await process.until_says(READY, times=begun + 1)
