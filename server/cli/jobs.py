@@ -14,6 +14,7 @@ from realtime.queue.redis import RedisQueue
 from realtime.redis import command_client
 from realtime.signals.redis import RedisSignals
 from server import wiring
+from server.commands.accepting import Accepting
 from server.commands.announce import Announcer
 from server.commands.branching import Branching
 from server.commands.line import Line
@@ -95,7 +96,8 @@ class Jobs:
         if reply is not None and reply.ended and job.state == "dead":
             settings = reply.settings.model_copy(update={"provider": job.lane})
             in_force = SettingsInForce(self.reads, settings, {job.lane})
-            branching = Branching(self.store, self.reads, in_force, self.announcer, self.telling, wiring.now)
+            accepting = Accepting(self.store, self.reads, in_force, self.announcer, self.telling, wiring.now)
+            branching = Branching(accepting)
             wanted = Regeneration(key=f"retry-{name}", settings=settings)
             sent = await branching.regenerate(reply.user, name, wanted)
             await self.queue.drop(job.lane, name)

@@ -1,19 +1,15 @@
 """Another answer, another wording, another branch, and taking a message back: over the socket and over HTTP."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
-from server.commands.announce import Announcer
-from server.commands.deciding import Decided, Decision, decide
-from server.commands.reply_settings import SettingsInForce
-from server.commands.telling import Telling
+from server.commands.accepting import Accepting
+from server.commands.deciding import Decided, Decision
 from server.domain import branches
 from server.domain.conversation import Conversation
 from server.domain.errors import Conflict, NotFound
 from server.domain.events import Event, MessageCreated, ReplyRequested
 from server.domain.message import Edit, Message, Regeneration, Sent
-from server.storage.event_store import Duplicate, EventStore
-from server.storage.reads import Reads
+from server.storage.event_store import Duplicate
 
 
 class Branching:
@@ -22,21 +18,9 @@ class Branching:
     Errors: `NotFound`, `Forbidden`, `Invalid`, `Conflict`, `Overloaded`, `Unavailable`.
     """
 
-    def __init__(
-        self,
-        store: EventStore,
-        reads: Reads,
-        settings: SettingsInForce,
-        announcer: Announcer,
-        telling: Telling,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._store = store
-        self._reads = reads
-        self._settings = settings
-        self._announcer = announcer
-        self._telling = telling
-        self._clock = clock
+    def __init__(self, accepting: Accepting) -> None:
+        self._accepting = accepting
+        self._reads = accepting.reads
 
     async def regenerate(self, user: str, reply: str, wanted: Regeneration) -> Sent:
         """Another answer to the same message; the earlier ones stay beside it."""
@@ -46,10 +30,12 @@ class Branching:
             state.admit(user)
             if wanted.key and await self._reads.regenerated(conversation, wanted.key) is not None:
                 return []
-            settings = await self._settings(state, wanted.settings)
-            await self._announcer.place(user, settings)  # what is accepted always has one
+            settings = await self._accepting.settings(state, wanted.settings)
+            await self._accepting.announcer.place(user, settings)  # what is accepted always has one
             tree = await self._reads.tree(conversation)
-            return branches.regenerate(state, tree, user, reply, settings, wanted.key, self._clock())
+            return branches.regenerate(
+                state, tree, user, reply, settings, wanted.key, self._accepting.clock()
+            )
 
         decided = await self._decide(user, conversation, decision)
         if decided is not None and (sent := _sent(decided)) is not None:
@@ -72,11 +58,11 @@ class Branching:
             state.admit(user)
             if new.key and await self._reads.sent(conversation, user, new.key) is not None:
                 return []
-            settings = await self._settings(state, new.reply)
+            settings = await self._accepting.settings(state, new.reply)
             if new.reply is not False:
-                await self._announcer.place(user, settings)  # what is accepted always has one
+                await self._accepting.announcer.place(user, settings)  # what is accepted always has one
             tree = await self._reads.tree(conversation)
-            return branches.edit(state, tree, user, message, new, settings, self._clock())
+            return branches.edit(state, tree, user, message, new, settings, self._accepting.clock())
 
         decided = await self._decide(user, conversation, decision)
         if decided is not None and (sent := _sent(decided)) is not None:
@@ -96,7 +82,7 @@ class Branching:
         async def decision(state: Conversation) -> Sequence[Event]:
             state.admit(user)
             tree = await self._reads.tree(conversation)
-            return branches.choose(state, tree, user, message, self._clock())
+            return branches.choose(state, tree, user, message, self._accepting.clock())
 
         await self._decide(user, conversation, decision)
         head = (await self._reads.conversation(conversation)).head
@@ -109,7 +95,7 @@ class Branching:
         async def decision(state: Conversation) -> Sequence[Event]:
             state.admit(user)
             tree = await self._reads.tree(conversation)
-            return branches.retract(state, tree, user, message, self._clock())
+            return branches.retract(state, tree, user, message, self._accepting.clock())
 
         await self._decide(user, conversation, decision)
         return await self._reads.message(message)
@@ -117,10 +103,10 @@ class Branching:
     async def _decide(self, user: str, conversation: str, decision: Decision) -> Decided | None:
         """None: an idempotency key was used at this very moment."""
         try:
-            decided = await decide(self._store, self._reads, conversation, user, decision)
+            decided = await self._accepting.decide(conversation, user, decision)
         except Duplicate:
             return None
-        await self._telling(decided)
+        await self._accepting.telling(decided)
         return decided
 
 

@@ -1,39 +1,22 @@
 """Accept a message: the one way in, over the socket and over HTTP."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
-from server.commands.announce import Announcer
-from server.commands.deciding import decide
-from server.commands.reply_settings import SettingsInForce
-from server.commands.telling import Telling
+from server.commands.accepting import Accepting
 from server.domain import conversation as decisions
 from server.domain.conversation import Conversation
 from server.domain.errors import Conflict, NotFound
 from server.domain.events import Event, MessageCreated, ReplyRequested
 from server.domain.message import NewMessage, Sent
-from server.storage.event_store import Duplicate, EventStore
-from server.storage.reads import Reads
+from server.storage.event_store import Duplicate
 
 
 class SendMessage:
     """Call it; when it returns, the message is stored and its reply is owed."""
 
-    def __init__(
-        self,
-        store: EventStore,
-        reads: Reads,
-        settings: SettingsInForce,
-        announcer: Announcer,
-        telling: Telling,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._store = store
-        self._reads = reads
-        self._settings = settings
-        self._announcer = announcer
-        self._telling = telling
-        self._clock = clock
+    def __init__(self, accepting: Accepting) -> None:
+        self._accepting = accepting
+        self._reads = accepting.reads
 
     async def __call__(self, user: str, conversation: str, new: NewMessage) -> Sent:
         """Errors: `NotFound`, `Forbidden`, `Invalid`, `Overloaded`, `Unavailable`.
@@ -48,19 +31,19 @@ class SendMessage:
             state.admit(user)
             if new.key is not None and await self._reads.sent(conversation, user, new.key) is not None:
                 return []
-            settings = await self._settings(state, new.reply)
+            settings = await self._accepting.settings(state, new.reply)
             if new.reply is not False:
                 # Before anything is stored: what is accepted always has a place.
-                place = await self._announcer.place(user, settings)
-            return decisions.send(state, user, new, settings, self._clock())
+                place = await self._accepting.announcer.place(user, settings)
+            return decisions.send(state, user, new, settings, self._accepting.clock())
 
         try:
-            decided = await decide(self._store, self._reads, conversation, user, decision)
+            decided = await self._accepting.decide(conversation, user, decision)
         except Duplicate:
             return await self._earlier(user, conversation, new)
         if not decided.events:
             return await self._earlier(user, conversation, new)
-        await self._telling(decided, place)
+        await self._accepting.telling(decided, place)
         created = next(event for event in decided.events if isinstance(event, MessageCreated))
         requested = next((event for event in decided.events if isinstance(event, ReplyRequested)), None)
         return Sent(message=created.message, reply=requested.reply if requested else None, duplicate=False)

@@ -136,8 +136,12 @@ class EventStore:
 
     async def requested(self, stream: str, reply: str) -> tuple[int, ReplyRequested] | None:
         """The event by which a reply is owed, and its version. Errors: `Unavailable`."""
-        wanted = {"stream": stream, "type": "reply.requested", "data.reply": reply}
         async with reachable():
+            owed = await ReplyDocument.collection().find_one({"_id": reply}, {"cause": 1})
+            # A reply knows the event that asked for it, but for those of an earlier version: no index is needed.
+            wanted: dict[str, Any] = {"stream": stream, "type": "reply.requested", "data.reply": reply}
+            if owed is not None and owed.get("cause") is not None:
+                wanted["_id"] = owed["cause"]
             found = await EventDocument.find_one(wanted)
         if found is None:
             return None

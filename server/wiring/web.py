@@ -17,6 +17,7 @@ from realtime.connection import Connection
 from realtime.hub import Hub
 from realtime.presence import Presence
 from realtime.session import Limits
+from server.commands.accepting import Accepting
 from server.commands.branching import Branching
 from server.commands.bring_in import BringIn
 from server.commands.cancel_reply import CancelReply
@@ -98,12 +99,12 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         in_force = SettingsInForce(parts.reads, defaults, names)
         telling = Telling(parts.reads, parts.announcer, parts.signals)
         line = Line(parts.reads, parts.store, parts.announcer)
-        send = SendMessage(parts.store, parts.reads, in_force, parts.announcer, telling, now)
+        accepting = Accepting(parts.store, parts.reads, in_force, parts.announcer, telling, now)
         cancel = CancelReply(
             parts.store, parts.reads, parts.writes, parts.announcer, line, parts.signals, now
         )
         results = GiveToolResults(parts.store, parts.reads, telling, now)
-        branching = Branching(parts.store, parts.reads, in_force, parts.announcer, telling, now)
+        send, branching = SendMessage(accepting), Branching(accepting)
         limits = replace(SOCKET_LIMITS, sockets=settings.most_sockets)
         chat = Chat(tokens, queries, Snapshots(parts.reads, lists), send, cancel, branching, limits)
         sockets, streams = ChatSocket(chat, hub, presence), EventStream(chat, queries, hub, presence)

@@ -22,6 +22,7 @@ from realtime.log.redis import RedisLog
 from realtime.queue.redis import RedisQueue
 from realtime.redis import command_client, subscription_client
 from realtime.signals.redis import RedisSignals
+from server.commands.accepting import Accepting
 from server.commands.announce import Announcer, draft_header, ending
 from server.commands.branching import Branching
 from server.commands.cancel_reply import CancelReply
@@ -292,6 +293,7 @@ async def talking(mongodb_url: str, redis_url: str) -> AsyncGenerator[Talk]:
         announcer, signals = Announcer(log, RedisQueue(engine), f"lane-{name}"), RedisSignals(engine, feed)
         settings = SettingsInForce(reads, ReplySettings(), ())
         telling, line = Telling(reads, announcer, signals), Line(reads, store, announcer)
+        accepting = Accepting(store, reads, settings, announcer, telling, now)
         yield Talk(
             client,
             name,
@@ -299,9 +301,9 @@ async def talking(mongodb_url: str, redis_url: str) -> AsyncGenerator[Talk]:
             store,
             log,
             announcer,
-            SendMessage(store, reads, settings, announcer, telling, now),
+            SendMessage(accepting),
             CancelReply(store, reads, Writes(), announcer, line, signals, now),
-            Branching(store, reads, settings, announcer, telling, now),
+            Branching(accepting),
             Conversations(store, reads, telling, (), now),
             line,
         )
