@@ -34,6 +34,10 @@ class Settings(BaseSettings):
     worker_concurrency: int = Field(default=64, ge=1, le=10_000, alias="CHAT_WORKER_CONCURRENCY")
     worker_metrics_port: int | None = Field(default=None, ge=0, le=65535, alias="CHAT_WORKER_METRICS_PORT")
     queue_depth: int = Field(default=10_000, ge=1, alias="CHAT_QUEUE_DEPTH")
+    quota_replies: int | None = Field(default=None, ge=1, alias="CHAT_QUOTA_REPLIES")
+    """Replies of one user in flight; any number by default."""
+    quota_tokens: int | None = Field(default=None, ge=1, alias="CHAT_QUOTA_TOKENS")
+    """Tokens of one user on one day (UTC); any number by default."""
     lease_seconds: float = Field(default=5.0, ge=0.2, le=300, alias="CHAT_LEASE_SECONDS")
     job_deliveries: int = Field(default=5, ge=1, le=100, alias="CHAT_JOB_DELIVERIES")
     reply_seconds: float = Field(default=900.0, ge=1, alias="CHAT_REPLY_SECONDS")

@@ -10,8 +10,10 @@ from realtime.lifetimes import lasting
 from realtime.redis import command_client
 from server import wiring
 from server.domain.conservation import findings
+from server.domain.kept_quotas import accounting
 from server.domain.stored_story import Finding
 from server.settings import Settings
+from server.storage.allowances import stored_accounts
 from server.storage.database import database
 from server.storage.stories import stories, strays
 
@@ -29,6 +31,9 @@ async def audit(settings: Settings, young_seconds: float) -> int:
             conversations += 1
             replies += len(story.replies)
             found += findings(story, wiring.now(), timedelta(seconds=young_seconds))
+        if settings.quota_replies is not None or settings.quota_tokens is not None:
+            async for stored in stored_accounts(client):
+                found += accounting(stored)
         found += [Finding("no strays", name, "events of no conversation") for name in await strays()]
     checked = f"{conversations} conversations, {replies} replies"
     if settings.redis_url is not None:

@@ -145,7 +145,7 @@ async def jobs(settings: Settings) -> AsyncGenerator[Jobs]:
     ):
         log, queue = RedisLog(engine), RedisQueue(engine, settings.lease_seconds, settings.queue_depth)
         announcer = Announcer(log, queue, settings.provider or "")
-        reads, store = Reads(), EventStore(client)
+        reads, store = Reads(), EventStore(client, wiring.allowances_of(settings))
         ends = Ends(store, log, announcer, Line(reads, store, announcer), wiring.now, "operator")
         telling = Telling(reads, announcer, RedisSignals(engine, engine))
         yield Jobs(queue, reads, Writes(), ends, store, announcer, telling)

@@ -7,6 +7,7 @@ ChatError
 ├── NotFound           not_found
 ├── Conflict           already_ended, not_ended, busy, retracted, too_many_versions, key_reused: it does not fit the
 │                      present state
+├── QuotaExceeded      quota_exceeded: the user has as much as one may have; later it will be otherwise
 └── Unavailable        unavailable, overloaded: nothing was accepted; try again later
 StaleAttempt           not for clients: a newer attempt at the reply exists, or the reply has ended
 """
@@ -46,6 +47,13 @@ class NotFound(ChatError):
 
 class Conflict(ChatError):
     """The request does not fit the present state."""
+
+
+class QuotaExceeded(ChatError):
+    """The user has as much as one may have; nothing was accepted."""
+
+    def __init__(self, detail: str, *, retry_after: float) -> None:
+        super().__init__("quota_exceeded", detail, retry_after=retry_after)
 
 
 class Unavailable(ChatError):

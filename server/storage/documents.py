@@ -215,6 +215,24 @@ class UsageDocument(StoredDocument):
         indexes: ClassVar = [IndexModel([("user", ASCENDING), ("at", ASCENDING)])]
 
 
+class AllowanceDocument(StoredDocument):
+    """What a user has of a quota; named by the user. `open` counts what is `held`; without a `day`, sum up anew."""
+
+    day: str
+    spent: int
+    held: dict[str, int]
+    open: int
+    since: datetime
+
+    class Settings:
+        """Beanie's."""
+
+        name = "allowances"
+        indexes: ClassVar = [
+            IndexModel([("open", ASCENDING)], partialFilterExpression={"open": {"$gt": 0}}),
+        ]
+
+
 class EventDocument(StoredDocument):
     """A stored event: `(stream, version)` is unique, versions count 1, 2, 3 … without holes."""
 
@@ -241,5 +259,6 @@ DOCUMENTS: list[type[StoredDocument]] = [
     MessageDocument,
     ReplyDocument,
     UsageDocument,
+    AllowanceDocument,
     EventDocument,
 ]

@@ -17,7 +17,9 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from server.domain.errors import StaleAttempt
 from server.domain.events import ConversationCreated, Event, ReplyRequested
 from server.domain.ids import new_id
+from server.domain.quota import Quota
 from server.domain.upcasting import Before, upcast
+from server.storage.allowances import Allowances
 from server.storage.apply import Effects, Reason, effects
 from server.storage.cause import present_cause
 from server.storage.database import TRANSACTION, Client, reachable
@@ -72,8 +74,9 @@ def fact(document: Mapping[str, Any], before: Before | None = None) -> Fact:
 class EventStore:
     """Append and replay."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, allowances: Allowances | None = None) -> None:
         self._client = client
+        self._allowances = allowances or Allowances(Quota())
 
     async def append(
         self,
@@ -87,7 +90,7 @@ class EventStore:
 
         `expected`: the version that the decision was made on; None where a fence of its own guards the events. What
         they belong to is said by `correlation`, or around the call (`server.storage.cause`).
-        Errors: `Stale`, `Duplicate`, `StaleAttempt`, `Unavailable`; nothing was stored.
+        Errors: `Stale`, `Duplicate`, `StaleAttempt`, `QuotaExceeded`, `Unavailable`; nothing was stored.
         """
         stream = events[0].conversation
         cause = present_cause()
@@ -111,12 +114,14 @@ class EventStore:
             ]
             await EventDocument.collection().insert_many(documents, session=session)
             await _write(changes, session)
+            await self._allowances.apply(events, session)
             return version
 
         async with reachable():
             try:
                 # Left to itself the driver tries for two minutes: whoever sends would rather know.
                 with pymongo.timeout(_APPEND_SECONDS):
+                    await self._allowances.prepare(events)
                     async with self._client.start_session() as session:
                         return await session.with_transaction(run, **TRANSACTION)
             except (DuplicateKeyError, BulkWriteError) as error:

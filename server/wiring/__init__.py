@@ -3,7 +3,7 @@
 Nowhere else are engines named.
 """
 
-from server.wiring.core import Core, core, now
+from server.wiring.core import Core, allowances_of, core, now
 from server.wiring.errors import NotConfigured
 from server.wiring.providers import choose_provider, provider_configs
 from server.wiring.web import SOCKET_LIMITS, STATIC, Web, ensure_secret, release, web
@@ -15,6 +15,7 @@ __all__ = [
     "Core",
     "NotConfigured",
     "Web",
+    "allowances_of",
     "choose_provider",
     "core",
     "ensure_secret",

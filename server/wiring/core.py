@@ -26,7 +26,9 @@ from realtime.queue.redis import RedisQueue
 from realtime.redis import command_client, subscription_client
 from realtime.signals.redis import RedisSignals
 from server.commands.announce import Announcer
+from server.domain.quota import Quota
 from server.settings import Settings
+from server.storage.allowances import Allowances
 from server.storage.database import Client, database
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
@@ -46,6 +48,7 @@ class Core:
     reads: Reads
     writes: Writes
     store: EventStore
+    allowances: Allowances
     log: Log
     feed: Feed
     attendance: Attendance
@@ -65,6 +68,11 @@ def now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+def allowances_of(settings: Settings) -> Allowances:
+    """The accounts of the quota that is set, if one is."""
+    return Allowances(Quota(settings.quota_replies, settings.quota_tokens))
+
+
 @asynccontextmanager
 async def core(settings: Settings) -> AsyncGenerator[Core]:
     """Open the engines that are configured. Errors: `NotConfigured`, `NotAReplicaSet`, `Unavailable`."""
@@ -80,6 +88,7 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
         subscriptions = await stack.enter_async_context(subscription_client(settings.redis_url))
         registry = await stack.enter_async_context(Registry(configs))
         log, writes = RedisLog(commands), Writes()
+        allowances = allowances_of(settings)
         queue = RedisQueue(commands, settings.lease_seconds, settings.queue_depth)
         instance, signals = f"{socket.gethostname()}-{os.getpid()}", RedisSignals(commands, subscriptions)
         breakers = SharedBreakers(RedisBoard(commands), signals, instance)
@@ -94,7 +103,8 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
             database=client,
             reads=Reads(),
             writes=writes,
-            store=EventStore(client),
+            store=EventStore(client, allowances),
+            allowances=allowances,
             log=log,
             feed=RedisFeed(subscriptions) if isinstance(subscriptions, Redis) else ClusterFeed(subscriptions),
             attendance=RedisAttendance(commands),

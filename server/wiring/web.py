@@ -111,7 +111,9 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         conversations = Conversations(parts.store, parts.reads, telling, names, now)
         move = MovePlace(parts.reads, parts.writes, lists, parts.announcer)
         routes = (
-            SessionRoutes(tokens, parts.registry, parts.health, fallback, guests=settings.guests),
+            SessionRoutes(
+                tokens, parts.registry, parts.health, fallback, parts.allowances, now, guests=settings.guests
+            ),
             CharacterRoutes(queries, Characters(parts.reads, parts.writes, names, now)),
             PortableRoutes(Exports(queries, parts.reads), BringIn(parts.store, parts.reads, now)),
             ConversationRoutes(queries, conversations, send, move),

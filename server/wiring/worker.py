@@ -81,6 +81,7 @@ def _sweeper(parts: Core, ends: Ends, turns: Line) -> Sweeper:
         parts.reads,
         parts.queue,
         parts.leases,
+        parts.allowances,
         parts.announcer,
         ends,
         turns,

@@ -25,6 +25,7 @@ from server.domain.events import MessageCreated, ReplyRequested
 from server.domain.reply import Reply
 from server.sagas.reply.ends import Ends
 from server.sagas.reply.steps import DEADLINE, overdue
+from server.storage.allowances import Allowances
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
 
@@ -52,6 +53,7 @@ class Sweeper:
         reads: Reads,
         queue: Queue,
         leases: Leases,
+        allowances: Allowances,
         announcer: Announcer,
         ends: Ends,
         line: Line,
@@ -62,6 +64,8 @@ class Sweeper:
         self._reads = reads
         self._queue = queue
         self._leases = leases
+        self._allowances = allowances
+        self._recounted = False
         self._announcer = announcer
         self._ends = ends
         self._line = line
@@ -80,6 +84,7 @@ class Sweeper:
             try:
                 if await self._leases.hold(_LEASE, self._process, _LEASE_SECONDS):
                     await self.sweep()
+                    await self._mend_accounts()
                 else:
                     self._missing.clear()
                     self._unserved.clear()
@@ -110,6 +115,15 @@ class Sweeper:
         self._missing, self._unserved = missing, unserved
         self._due_before, self._due = self._due, set()
         return self.counts.total() - before
+
+    async def _mend_accounts(self) -> None:
+        """Where a process without limits has accepted or ended replies meanwhile, the accounts do not know of it."""
+        if not self._recounted:
+            await self._allowances.recount()
+            self._recounted = True
+        if mended := await self._allowances.mend():
+            _log.warning("held for replies that have ended: released", replies=mended)
+            self.counts["released"] += mended
 
     async def _mend_all(
         self, replies: Sequence[Reply], missing: dict[str, datetime], now: datetime, *, unserved: bool

@@ -68,7 +68,7 @@ async def service(house: House, tmp_path: Path, keys: dict[str, Any]) -> AsyncIt
 async def test_a_token_of_the_service(service: Service) -> None:
     """Its user is ours, over HTTP and on the socket, by either kind of key."""
     answer = await service.me(service.token())
-    assert answer.json() == {"id": "grace@example.org", "name": "Grace"}
+    assert answer.json() == {"id": "grace@example.org", "name": "Grace", "quota": None}
     assert (await service.me(service.token("ec", "ES256"))).status_code == 200
     async with chat(service.url, service.token()) as device:
         assert device.heard[0]["user"] == "grace@example.org"

@@ -1,7 +1,9 @@
 """Who somebody is, and what can be asked."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +13,8 @@ from providers.health import Health, key_of
 from providers.profiles import context_of, prefills, profile
 from providers.registry import Registry
 from server.domain.errors import Forbidden
+from server.domain.quota import day_ends
+from server.storage.allowances import Allowances
 from server.storage.pages import Page
 from server.web.auth import Tokens, guest
 from server.web.operations import Call, Operation
@@ -34,11 +38,37 @@ class GuestSession(BaseModel):
     name: str
 
 
+class RepliesInFlight(BaseModel):
+    """How many replies are being made, and how many more may be."""
+
+    used: int
+    left: int | None = Field(description="Null: any number.")
+    limit: int | None
+
+
+class TokensToday(BaseModel):
+    """Tokens of this day (UTC): spent, held by replies in flight, and left."""
+
+    used: int
+    held: int
+    left: int | None = Field(description="Null: any number.")
+    limit: int | None
+    resets_at: datetime = Field(description="When the next day begins.")
+
+
+class UserQuota(BaseModel):
+    """What one has, and what one may have."""
+
+    replies: RepliesInFlight
+    tokens: TokensToday
+
+
 class Me(BaseModel):
     """Whose token it is."""
 
     id: str
     name: str
+    quota: UserQuota | None = Field(description="Null where there are no limits.")
 
 
 class Takes(BaseModel):
@@ -75,12 +105,22 @@ class SessionRoutes:
     """`/v1/session`, `/v1/me`, `/v1/models`."""
 
     def __init__(
-        self, tokens: Tokens, registry: Registry, health: Health, default_provider: str, *, guests: bool
+        self,
+        tokens: Tokens,
+        registry: Registry,
+        health: Health,
+        default_provider: str,
+        allowances: Allowances,
+        clock: Callable[[], datetime],
+        *,
+        guests: bool,
     ) -> None:
         self._tokens = tokens
         self._registry = registry
         self._health = health
         self._default_provider = default_provider
+        self._allowances = allowances
+        self._clock = clock
         self._guests = guests
 
     def operations(self) -> list[Operation]:
@@ -103,7 +143,24 @@ class SessionRoutes:
 
     async def me(self, call: Call) -> Me:
         """Who am I?"""
-        return Me(id=call.user.id, name=call.user.name)
+        return Me(id=call.user.id, name=call.user.name, quota=await self._quota(call.user.id))
+
+    async def _quota(self, user: str) -> UserQuota | None:
+        quota, now = self._allowances.quota, self._clock()
+        if not quota.limits:
+            return None
+        account = await self._allowances.account(user, now)
+        replies, held = len(account.held), account.reserved
+        return UserQuota(
+            replies=RepliesInFlight(used=replies, left=_left(quota.replies, replies), limit=quota.replies),
+            tokens=TokensToday(
+                used=account.spent,
+                held=held,
+                left=_left(quota.tokens, account.spent + held),
+                limit=quota.tokens,
+                resets_at=day_ends(now),
+            ),
+        )
 
     async def models(self, call: Call) -> Page[Model]:
         """What can be asked now; a provider that does not answer offers its default model alone, or nothing."""
@@ -144,3 +201,7 @@ class SessionRoutes:
             reachable=reachable,
             takes=Takes.model_validate(told),
         )
+
+
+def _left(limit: int | None, used: int) -> int | None:
+    return None if limit is None else max(0, limit - used)
