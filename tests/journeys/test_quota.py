@@ -1,4 +1,4 @@
-"""What one user may have: replies in flight, tokens a day. Refused before anything is stored, given back at each end."""
+"""What one user may have: replies in flight, tokens a day. Refused before anything is stored, given back in the end."""
 
 from pathlib import Path
 from typing import Any

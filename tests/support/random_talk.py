@@ -36,9 +36,10 @@ from server.domain.conversation import ConversationChange, NewConversation
 from server.domain.errors import ChatError, StaleAttempt
 from server.domain.events import ReplyCompleted, ReplyStarted
 from server.domain.message import Edit, NewMessage, Regeneration
-from server.domain.reply import Reply, Timing
+from server.domain.reply import Reply, Timing, Usage
 from server.domain.settings import ReplySettings
 from server.queries.snapshot import Snapshots
+from server.sagas.reply.ends import closing
 from server.storage.database import Client, database
 from server.storage.event_store import EventStore
 from server.storage.lists import Lists
@@ -240,12 +241,12 @@ class Talk:
             text=text,
             length=len(text),
             sha256=hashlib.sha256(text.encode()).hexdigest(),
-            usage=None,
+            usage=Usage(input=3, output=len(text), exact=True),
             timing=Timing(queued_ms=1, first_token_ms=1, total_ms=1),
             cost=None,
             finish="stop",
         )
-        await self.store.append([ended], actor="w")
+        await self.store.append(closing(await self.reads.reply(reply), ended), actor="w")
         await self.log.now(self.conversation, [ending(ended)])
         await self.line.advance(self.conversation)
 
