@@ -80,6 +80,17 @@ class Limits:
     write_seconds: float = 30.0
 
 
+class _Named(msgspec.Struct):
+    """A frame of which nothing but its name is read."""
+
+    id: str | None = None
+
+
+_Names = msgspec.json.Decoder[_Named] | msgspec.msgpack.Decoder[_Named]
+_TEXT_NAMES, _PACKED_NAMES = msgspec.json.Decoder(_Named), msgspec.msgpack.Decoder(_Named)
+_NAME_LENGTH = 64
+
+
 class Session:
     """`decode` makes a frame of text, or raises `Refused`. `packed`: the client speaks MessagePack."""
 
@@ -88,6 +99,7 @@ class Session:
     ) -> None:
         self._decode = decode
         self._text = _unpacked if packed else _text
+        self._names: _Names = _PACKED_NAMES if packed else _TEXT_NAMES
         self._limits = limits
         self._bad_in_a_row = 0
         self._allowance = limits.frames_at_once
@@ -97,7 +109,12 @@ class Session:
 
     def receive(self, raw: str | bytes, now: float) -> ClientFrame:
         """The frame to be handled now. Errors: `Refused`, which is to be answered (and may ask for a close)."""
-        self._count(now)
+        try:
+            self._count(now)
+        except Refused as refusal:
+            # Its answer has its name all the same: whoever waits for it would wait for ever.
+            refusal.frame_id = _name(raw, self._names)
+            raise
         try:
             frame = self._decode(self._text(raw))
         except Refused as refusal:
@@ -153,3 +170,14 @@ def _unpacked(raw: str | bytes) -> str:
         return msgspec.json.encode(msgspec.msgpack.decode(raw)).decode()
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
         raise Refused("bad_frame", "A frame is one MessagePack object, with what JSON can say.") from None
+
+
+def _name(raw: str | bytes, names: _Names) -> str | None:
+    """The `id` of a frame that is not read any further; None where it has no good one."""
+    if isinstance(raw, str) != (names is _TEXT_NAMES):
+        return None
+    try:
+        name = names.decode(raw).id  # pyright: ignore[reportArgumentType]: text for JSON, bytes for MessagePack
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return name if name is not None and len(name) <= _NAME_LENGTH else None

@@ -1,5 +1,6 @@
 """The rules of a session: what may be said when, and how often."""
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -69,6 +70,29 @@ def test_who_waits_as_long_as_it_is_told_is_heard(rate: float) -> None:
             now += late.retry_after or 0
             fast.receive("hello 1", now)
     assert {(late.code, late.close) for late in refusals} == {("rate_limited", None)}
+
+
+@pytest.mark.parametrize(
+    ("raw", "packed", "name"),
+    [
+        ('{"type":"send","id":"7","text":"Hola"}', False, "7"),
+        (msgspec.msgpack.encode({"type": "send", "id": "7"}), True, "7"),
+        ('{"type":"ping"}', False, None),
+        ('{"id":7}', False, None),
+        ('{"id":"' + "x" * 65 + '"}', False, None),
+        ("{", False, None),
+        ("[" * 50_000, False, None),
+        (b"\xc1", True, None),
+        (b'{"id":"7"}', False, None),
+        ('{"id":"7"}', True, None),
+        ('{"id":"\udc80"}', False, None),
+    ],
+)
+def test_what_is_too_much_is_refused_by_its_name(raw: str | bytes, packed: bool, name: str | None) -> None:
+    """Whoever waits for the answer to a frame hears that it was too much, although nothing else was read of it."""
+    fast = Session(decode, Limits(frames_at_once=0), 0.0, packed=packed)
+    late = refusal(fast, raw)
+    assert (late.code, late.frame_id) == ("rate_limited", name)
 
 
 def test_who_never_slows_down_has_to_go() -> None:
