@@ -3,6 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { inFlight } from "../client/index.js";
+import { BusyPicker } from "./busy-picker.js";
 import { Icon } from "./icons.js";
 import { ModelPicker } from "./model-picker.js";
 import { recall, remember } from "./storage.js";
@@ -55,7 +56,10 @@ export function Composer({ salon, state, about, conversation, field, onSend, onE
         onKeyDown=${key}
       ></textarea>
       <div class="composer-row">
-        <${ModelPicker} salon=${salon} state=${state} about=${about} />
+        <span class="pickers">
+          <${ModelPicker} salon=${salon} state=${state} about=${about} />
+          ${about && html`<${BusyPicker} salon=${salon} about=${about} />`}
+        </span>
         ${conversation
           ? html`<${SendOrStop} salon=${salon} conversation=${conversation} empty=${!text.trim()} />`
           : html`<${Send} empty=${!text.trim()} />`}

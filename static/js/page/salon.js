@@ -152,6 +152,11 @@ export class Salon {
     await this.#change(id, { settings });
   }
 
+  /** What becomes of a message while a reply is being written: `queue`, `reject` or `interrupt`. */
+  async chooseBusy(id, busy) {
+    await this.#change(id, { busy });
+  }
+
   /** Begins a conversation with its first message. @returns {Promise<string | null>} its id */
   async begin(text) {
     const { choice, character } = this.state;
@@ -262,8 +267,8 @@ export class Salon {
   #heard({ type, conversation, ...event }) {
     if (type === "conversation.deleted") this.#forget(conversation);
     else if (type === "conversation.updated") {
-      const { title, settings, character } = event;
-      this.#merge(conversation, { title, settings, character });
+      const { title, settings, character, busy } = event;
+      this.#merge(conversation, { title, settings, character, busy });
     } else if (type === "message.created") this.#touch(conversation);
   }
 
