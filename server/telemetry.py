@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, Metric, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 _STATES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
@@ -62,6 +62,32 @@ class BreakerStates(Collector):
             provider, _, model = key.partition("/")
             family.add_metric([provider, model], _STATES[state])
         yield family
+
+
+class CacheReads(Collector):
+    """From which level of the cache answers came, and whether this process hears what others change."""
+
+    def __init__(
+        self, counts: Mapping[tuple[str, str], int], hears: Callable[[], bool], entries: Callable[[], int]
+    ) -> None:
+        self._counts = counts
+        self._hears = hears
+        self._entries = entries
+
+    def collect(self) -> Iterable[Metric]:
+        """One line for each kind and level."""
+        family = CounterMetricFamily(
+            "tertulia_cache_reads",
+            "Answers of the cache by where they came from: memory, redis, database, or another's load.",
+            labels=["kind", "level"],
+        )
+        for (kind, level), count in self._counts.items():
+            family.add_metric([kind, level], count)
+        yield family
+        yield GaugeMetricFamily(
+            "tertulia_cache_hears", "1: what this process keeps may be believed.", float(self._hears())
+        )
+        yield GaugeMetricFamily("tertulia_cache_entries", "Values kept in this process.", self._entries())
 
 
 def metrics_registry(

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection
 from datetime import datetime
 
+from server.cache.contract import Cache
+from server.cache.kinds import CHARACTERS
 from server.commands.reply_settings import check_provider
 from server.domain.character import Character, CharacterChange, NewCharacter
 from server.domain.errors import Forbidden
@@ -15,10 +17,16 @@ class Characters:
     """Each method returns when it is stored. Errors: `NotFound`, `Forbidden`, `Invalid`, `Unavailable`."""
 
     def __init__(
-        self, reads: Reads, writes: Writes, providers: Collection[str], clock: Callable[[], datetime]
+        self,
+        reads: Reads,
+        writes: Writes,
+        cache: Cache,
+        providers: Collection[str],
+        clock: Callable[[], datetime],
     ) -> None:
         self._reads = reads
         self._writes = writes
+        self._cache = cache
         self._providers = providers
         self._clock = clock
 
@@ -42,12 +50,14 @@ class Characters:
         changed = found.model_copy(update={**said, "updated_at": self._clock()})
         check_provider(changed.reply_settings(), self._providers)
         await self._writes.replace_character(changed)
+        await self._cache.forget(CHARACTERS, character)
         return changed
 
     async def delete(self, user: str, character: str) -> None:
         """Forget it."""
         await self._mine(user, character)
         await self._writes.delete_character(character)
+        await self._cache.forget(CHARACTERS, character)
 
     async def _mine(self, user: str, character: str) -> Character:
         found = await self._reads.character(character)

@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from providers.contract import Prompt, Tool, ToolCall, Turn, estimate_tokens
+from server.cache.contract import Cache
+from server.cache.kinds import CHARACTERS
+from server.domain.character import Character
 from server.domain.errors import NotFound
 from server.domain.message import Message
 from server.domain.reply import Reply
+from server.queries.windows import Windows
 from server.storage.reads import Reads
 
-_MESSAGES = 200
 _BATCH = 16
 _TOKENS_PER_TURN = 4
 _ANSWER_SHARE = 4
@@ -33,23 +36,32 @@ class Context:
 class Contexts:
     """Builds prompts."""
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self, reads: Reads, cache: Cache) -> None:
         self._reads = reads
+        self._cache = cache
+        self._windows = Windows(reads, cache)
 
     async def __call__(self, reply: Reply, model: str, window: int, count: Count | None = None) -> Context:
         """The prompt for a reply within `window` tokens, as `count` counts them. Errors: `NotFound`, `Unavailable`."""
-        conversation = await self._reads.conversation(reply.conversation)
-        instructions = ""
-        if conversation.character is not None:
-            try:
-                instructions = (await self._reads.character(conversation.character)).system_prompt
-            except NotFound:
-                instructions = ""  # deleted meanwhile: the conversation goes on without
-        asked = await self._reads.message(reply.message)
-        messages = await self._reads.branch(asked, _MESSAGES)
+        conversation, version = await self._reads.conversation_at(reply.conversation)
+        instructions = await self._instructions(conversation.character)
+        messages = await self._windows(reply.conversation, version, reply.message)
         answer = reply.settings.max_tokens or window // _ANSWER_SHARE
         turns, left_out = fit(instructions, messages, window - answer, count or estimated)
         return Context(_prompt(reply, model, turns), left_out)
+
+    async def _instructions(self, character: str | None) -> str:
+        if character is None:
+            return ""
+
+        async def load() -> Character | None:
+            try:
+                return await self._reads.character(character)
+            except NotFound:
+                return None  # deleted meanwhile: the conversation goes on without
+
+        found = await self._cache.get(CHARACTERS, character, load)
+        return found.system_prompt if found is not None else ""
 
 
 def _prompt(reply: Reply, model: str, turns: tuple[Turn, ...]) -> Prompt:

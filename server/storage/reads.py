@@ -1,6 +1,6 @@
 """The read repository: documents as the domain's values. It never writes, and raises `NotFound` and `Unavailable`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -77,6 +77,27 @@ class Reads:
                 found.append(await self.message(parent))  # the branch was chosen, or left, at this moment
             wanted = {"conversation": last.conversation}
         return found[::-1]
+
+    async def lineage(self, last: Message, known: Collection[str], most: int) -> list[Message] | None:
+        """The branch from a message down to the first whose parent is `known`; None where that is not near."""
+        found = [last]
+        if last.parent not in known:
+            near = {m.id: m for m in await self._before({"conversation": last.conversation}, last.seq, most)}
+            while (parent := found[-1].parent) not in known:
+                if parent is None or (up := near.get(parent)) is None:
+                    return None
+                found.append(up)
+        return found[::-1]
+
+    async def named_since(self, conversation: str, version: int, most: int) -> set[str] | None:
+        """The messages and replies that events after a version name; None where there are more than `most`."""
+        wanted = {"stream": conversation, "version": {"$gt": version}}
+        fields = {"_id": 0, "data.message": 1, "data.reply": 1}
+        async with reachable():
+            rows = await EventDocument.collection().find(wanted, fields).limit(most + 1).to_list()
+        if len(rows) > most:
+            return None
+        return {name for row in rows for key in ("message", "reply") if (name := row["data"].get(key))}
 
     async def _before(self, wanted: dict[str, Any], seq: int, limit: int) -> list[Message]:
         query = {**wanted, "seq": {"$lt": seq}}

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from prometheus_client.registry import Collector
 from redis.asyncio import Redis
 
 from providers.breaker import Policy
@@ -25,6 +26,7 @@ from realtime.log.redis_feed import RedisFeed
 from realtime.queue.redis import RedisQueue
 from realtime.redis import command_client, subscription_client
 from realtime.signals.redis import RedisSignals
+from server.cache.levels import Levels
 from server.commands.announce import Announcer
 from server.domain.quota import Quota
 from server.settings import Settings
@@ -33,6 +35,7 @@ from server.storage.database import Client, database
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
 from server.storage.writes import Writes
+from server.telemetry import BreakerStates, CacheReads
 from server.wiring.breakers import SharedBreakers
 from server.wiring.errors import NotConfigured
 from server.wiring.providers import choose_provider, fallback_links, provider_configs
@@ -55,6 +58,7 @@ class Core:
     queue: RedisQueue
     signals: RedisSignals
     leases: RedisLeases
+    cache: Levels
     announcer: Announcer
     registry: Registry
     health: Health
@@ -71,6 +75,14 @@ def now() -> datetime:
 def allowances_of(settings: Settings) -> Allowances:
     """The accounts of the quota that is set, if one is."""
     return Allowances(Quota(settings.quota_replies, settings.quota_tokens))
+
+
+def collectors(parts: Core) -> tuple[Collector, ...]:
+    """What every process can say of itself."""
+    return (
+        BreakerStates(parts.health.states),
+        CacheReads(parts.cache.counts, lambda: parts.cache.hears, lambda: len(parts.cache.memory)),
+    )
 
 
 @asynccontextmanager
@@ -94,6 +106,7 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
         breakers = SharedBreakers(RedisBoard(commands), signals, instance)
         policy = Policy(failures=settings.breaker_failures, rest=settings.breaker_rest_seconds)
         health = Health(breakers, policy)
+        cache = await stack.enter_async_context(Levels(commands, subscriptions).running())
         beside = await stack.enter_async_context(asyncio.TaskGroup())
         for task in (beside.create_task(health.run()), beside.create_task(breakers.listen(health))):
             stack.callback(task.cancel)
@@ -111,6 +124,7 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
             queue=queue,
             signals=signals,
             leases=RedisLeases(commands),
+            cache=cache,
             announcer=Announcer(log, queue, default_provider),
             registry=registry,
             health=health,

@@ -39,7 +39,7 @@ from server.queries.search import Search
 from server.queries.snapshot import Snapshots
 from server.settings import Settings
 from server.storage.lists import Lists
-from server.telemetry import BreakerStates, metrics_registry
+from server.telemetry import metrics_registry
 from server.web.api.audit import AuditRoutes
 from server.web.api.characters import CharacterRoutes
 from server.web.api.conversations import ConversationRoutes
@@ -57,7 +57,7 @@ from server.web.lag import Lag
 from server.web.page import Page
 from server.web.readiness import Canary
 from server.wiring import reading
-from server.wiring.core import Core, core, now
+from server.wiring.core import Core, collectors, core, now
 
 _SERVER = Path(__file__).parents[1]
 STATIC = next(
@@ -114,7 +114,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             SessionRoutes(
                 tokens, parts.registry, parts.health, fallback, parts.allowances, now, guests=settings.guests
             ),
-            CharacterRoutes(queries, Characters(parts.reads, parts.writes, names, now)),
+            CharacterRoutes(queries, Characters(parts.reads, parts.writes, parts.cache, names, now)),
             PortableRoutes(Exports(queries, parts.reads), BringIn(parts.store, parts.reads, now)),
             ConversationRoutes(queries, conversations, send, move),
             SearchRoutes(Search(reading.search_engine(settings, parts.database), parts.reads)),
@@ -128,7 +128,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             "topics": ("Conversations that this instance follows.", hub.topics),
             "events_delivered_total": ("Events handed to subscribers.", lambda: hub.delivered),
         }
-        metrics = metrics_registry(gauges, BreakerStates(parts.health.states))
+        metrics = metrics_registry(gauges, *collectors(parts))
         app = application(
             Parts(
                 operations=[operation for room in routes for operation in room.operations()],

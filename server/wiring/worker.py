@@ -15,9 +15,9 @@ from server.sagas.reply.ends import Ends
 from server.settings import Settings
 from server.storage.abandoned import Abandoned
 from server.storage.database import stopped
-from server.telemetry import BreakerStates, metrics_registry
+from server.telemetry import metrics_registry
 from server.wiring import reading
-from server.wiring.core import Core, core, now
+from server.wiring.core import Core, collectors, core, now
 from server.workers.answering import Answering
 from server.workers.reply import ReplyJob
 from server.workers.runner import Rules, Runner
@@ -41,7 +41,11 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         turns = Line(parts.reads, parts.store, parts.announcer)
         ends = Ends(parts.store, parts.log, parts.announcer, turns, now, parts.instance)
         answering = Answering(
-            parts.registry, parts.health, Contexts(parts.reads), parts.fallbacks, settings.on_break
+            parts.registry,
+            parts.health,
+            Contexts(parts.reads, parts.cache),
+            parts.fallbacks,
+            settings.on_break,
         )
         await asyncio.to_thread(warm, parts.registry.configs)
         job = ReplyJob(
@@ -71,7 +75,7 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
                 group.create_task(work.run()) for work in (publisher, sweeper, line, abandoned, *following)
             ]
             gauges = _gauges(runner, sweeper, publisher)
-            yield Worker(runner, metrics_registry(gauges, BreakerStates(parts.health.states)))
+            yield Worker(runner, metrics_registry(gauges, *collectors(parts)))
             await stopped(beside)
 
 
