@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import fanout, idle, reads, sends, storm, tokens
+from tests.benchmarks import cache, fanout, idle, reads, sends, storm, tokens
 from tests.benchmarks.machine import CORES, allow_many_files, description
 from tests.benchmarks.tertulia import Engines, engines
 
@@ -34,6 +34,7 @@ class Part(StrEnum):
     SENDS = "sends"
     STORM = "storm"
     READS = "reads"
+    CACHE = "cache"
 
 
 def main(
@@ -189,6 +190,24 @@ async def _reads(running: Engines, quick: bool, streams: int) -> None:
     )
 
 
+async def _cache(running: Engines, quick: bool, streams: int) -> None:
+    table = _table(
+        f"A context window of {cache.MESSAGES} messages of 280 characters, from each level",
+        "what",
+        "how",
+        "times",
+        "median µs",
+        "99th percentile",
+    )
+    hits = cache.Hits()
+    async for cost in cache.measure(running, 200 if quick else 2000, hits):
+        table.add_row(cost.what, cost.how, f"{cost.times:,}", f"{cost.median:.1f}", f"{cost.worst:.1f}")
+    _console.print(table)
+    asked = sum(hits.counts.values())
+    rates = ", ".join(f"{level} {count / asked:.1%}" for level, count in sorted(hits.counts.items()))
+    _console.print(f"Of {asked:,} answers of the cache: {rates}.")
+
+
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for place, column in enumerate(columns):
@@ -204,6 +223,7 @@ _PARTS: dict[Part, Callable[[Engines, bool, int], Coroutine[Any, Any, None]]] = 
     Part.SENDS: _sends,
     Part.STORM: _storm,
     Part.READS: _reads,
+    Part.CACHE: _cache,
 }
 
 
