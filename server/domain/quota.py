@@ -4,7 +4,7 @@ A reply in flight holds a part of the day's tokens: as many as its answer may ha
 nothing any more, and what it has really used is spent. Days are those of UTC.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -65,9 +65,14 @@ def holds(settings: ReplySettings, quota: Quota) -> int:
     return wanted if quota.tokens is None else min(wanted, quota.tokens)
 
 
-def hold(account: Account, quota: Quota, reply: str, tokens: int, now: datetime) -> Account:
-    """The account with one more reply in flight. Errors: `QuotaExceeded`, which says when to try again."""
-    if quota.replies is not None and len(account.held) >= quota.replies:
+def hold(
+    account: Account, quota: Quota, reply: str, tokens: int, now: datetime, leaving: Collection[str] = ()
+) -> Account:
+    """The account with one more reply in flight. Errors: `QuotaExceeded`, which says when to try again.
+
+    `leaving` are being stopped to make room for it: their tokens may be used yet, their places are free.
+    """
+    if quota.replies is not None and len(set(account.held).difference(leaving)) >= quota.replies:
         detail = f"{quota.replies} of your replies are being made already."
         raise QuotaExceeded(detail, retry_after=_RETRY_SECONDS)
     if quota.tokens is not None and account.spent + account.reserved + tokens > quota.tokens:

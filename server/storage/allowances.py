@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from server.domain.events import Event, ReplyEnded, ReplyRequested, UsageRecorded
+from server.domain.events import Event, ReplyEnded, ReplyInterrupted, ReplyRequested, UsageRecorded
 from server.domain.kept_quotas import StoredAccount
 from server.domain.quota import Account, Quota, day_begins, day_of, hold, holds
 from server.storage.database import Client, reachable
@@ -48,9 +48,10 @@ class Allowances:
                 await self._release(event, session)
             elif isinstance(event, UsageRecorded):
                 await self._spend(event, session)
+        leaving = [event.reply for event in events if isinstance(event, ReplyInterrupted)]
         for event in events:
             if isinstance(event, ReplyRequested):
-                await self._hold(event, session)
+                await self._hold(event, leaving, session)
 
     async def account(self, user: str, now: datetime, session: AsyncClientSession | None = None) -> Account:
         """What a user has today. Errors: `Unavailable`."""
@@ -82,10 +83,10 @@ class Allowances:
             async with reachable():
                 await AllowanceDocument.collection().update_many({"day": {"$ne": ""}}, {"$set": {"day": ""}})
 
-    async def _hold(self, event: ReplyRequested, session: AsyncClientSession) -> None:
+    async def _hold(self, event: ReplyRequested, leaving: Sequence[str], session: AsyncClientSession) -> None:
         account = await self.account(event.user, event.at, session)
         tokens = holds(event.settings, self.quota)
-        after = hold(account, self.quota, event.reply, tokens, event.at)
+        after = hold(account, self.quota, event.reply, tokens, event.at, leaving)
         said = {"day": after.day, "spent": after.spent, "held": dict(after.held), "open": len(after.held)}
         await AllowanceDocument.collection().update_one({"_id": event.user}, {"$set": said}, session=session)
 

@@ -87,6 +87,24 @@ async def test_so_many_tokens_are_spent_in_a_day(
     await assert_kept(house)
 
 
+async def test_who_may_have_one_reply_may_interrupt_it(
+    tmp_path: Path, engines: EngineURLs, model: TalkingModel
+) -> None:
+    """Where a conversation interrupts, the reply that is stopped makes room for the next."""
+    house = new_house(tmp_path, engines, model, CHAT_QUOTA_REPLIES="1")
+    async with house.pair() as (web, _), http(web.url) as ada:
+        conversation = await ada.conversation(busy="interrupt")
+        async with chat(web.url, ada.token) as device:
+            await device.subscribe(conversation)
+            first = (await device.send(conversation, "say 900 tokens at 50/s"))["reply"]
+            await device.until_text(first)
+            second = (await device.send(conversation, "say 5 tokens"))["reply"]
+            assert (await device.until_end(first))["type"] == "reply.cancelled"
+            assert (await device.until_end(second))["type"] == "reply.completed"
+        assert (await quota(ada))["replies"]["used"] == 0
+    await assert_kept(house)
+
+
 async def test_what_was_accepted_without_limits_is_accounted_for(
     tmp_path: Path, engines: EngineURLs, model: TalkingModel
 ) -> None:

@@ -29,6 +29,14 @@ def test_so_many_replies_are_in_flight() -> None:
     assert (refused.value.code, refused.value.retry_after) == ("quota_exceeded", 2.0)
 
 
+def test_a_reply_that_is_being_stopped_leaves_its_place() -> None:
+    """To the one for which it is stopped; its tokens stay where they are."""
+    after = hold(ACCOUNT, Quota(replies=1), "msg_2", 1, EVENING, ["msg_1"])
+    assert after.held == {"msg_1": 200, "msg_2": 1}
+    with pytest.raises(QuotaExceeded):
+        hold(ACCOUNT, Quota(replies=1, tokens=1_000), "msg_2", 101, EVENING, ["msg_1"])
+
+
 def test_what_is_held_may_come_free_soon() -> None:
     """100 of 1,000 are left: 300 fit once the reply in flight has given back what it holds."""
     hold(ACCOUNT, Quota(tokens=1_000), "msg_2", 100, EVENING)
