@@ -82,10 +82,23 @@ class Flood:
 
 
 async def _ended(user: Http, conversation: str, reply: str) -> dict[str, Any]:
+    stored: dict[str, Any] = {}
+
     async def has_ended() -> bool:
-        response = await user.client.get(f"/v1/replies/{reply}")
-        return response.status_code == 200 and response.json()["status"] in ENDS
+        if (await _read(user, f"/v1/replies/{reply}")).get("status") not in ENDS:
+            return False
+        listed = await _read(user, f"/v1/conversations/{conversation}/messages?limit=200")
+        stored.update({message["id"]: message for message in listed.get("items", [])})
+        return reply in stored
 
     await wait_until(has_ended, within=120)
-    listed = await user.get(f"/v1/conversations/{conversation}/messages?limit=200")
-    return next(message for message in listed["items"] if message["id"] == reply)
+    return stored[reply]
+
+
+async def _read(user: Http, path: str) -> dict[str, Any]:
+    """What is there; nothing where it cannot be read now: a connection that was kept may be closed as it is used."""
+    try:
+        response = await user.client.get(path)
+    except httpx2.TransportError:
+        return {}
+    return response.json() if response.status_code == 200 else {}
