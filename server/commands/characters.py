@@ -3,8 +3,7 @@
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-from server.cache.contract import Cache
-from server.cache.kinds import CHARACTERS
+from server.cache.characters import KeptCharacters
 from server.commands.reply_settings import check_provider
 from server.domain.character import Character, CharacterChange, NewCharacter
 from server.domain.errors import Forbidden
@@ -20,13 +19,13 @@ class Characters:
         self,
         reads: Reads,
         writes: Writes,
-        cache: Cache,
+        kept: KeptCharacters,
         providers: Collection[str],
         clock: Callable[[], datetime],
     ) -> None:
         self._reads = reads
         self._writes = writes
-        self._cache = cache
+        self._kept = kept
         self._providers = providers
         self._clock = clock
 
@@ -36,6 +35,7 @@ class Characters:
         character = Character(id=new_id("chr"), owner=user, created_at=now, updated_at=now, **dict(new))
         check_provider(character.reply_settings(), self._providers)
         await self._writes.insert_character(character)
+        await self._kept.changed(character.id)
         return character
 
     async def change(self, user: str, character: str, wanted: CharacterChange) -> Character:
@@ -50,14 +50,14 @@ class Characters:
         changed = found.model_copy(update={**said, "updated_at": self._clock()})
         check_provider(changed.reply_settings(), self._providers)
         await self._writes.replace_character(changed)
-        await self._cache.forget(CHARACTERS, character)
+        await self._kept.changed(character)
         return changed
 
     async def delete(self, user: str, character: str) -> None:
         """Forget it."""
         await self._mine(user, character)
         await self._writes.delete_character(character)
-        await self._cache.forget(CHARACTERS, character)
+        await self._kept.changed(character)
 
     async def _mine(self, user: str, character: str) -> Character:
         found = await self._reads.character(character)

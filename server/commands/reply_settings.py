@@ -1,18 +1,27 @@
 """How a reply is to be made: what a request, the conversation, its character and the server say about it together."""
 
 from collections.abc import Collection
+from typing import Protocol
 
+from server.domain.character import Character
 from server.domain.conversation import Conversation
 from server.domain.errors import Invalid, NotFound
 from server.domain.settings import ReplySettings
-from server.storage.reads import Reads
+
+
+class Characters(Protocol):
+    """Where characters are read: the store, or what keeps what was read there."""
+
+    async def character(self, character: str) -> Character:
+        """One character. Errors: `NotFound`, `Unavailable`."""
+        ...
 
 
 class SettingsInForce:
     """Call it; who is nearer to the reply decides."""
 
-    def __init__(self, reads: Reads, defaults: ReplySettings, providers: Collection[str]) -> None:
-        self._reads = reads
+    def __init__(self, characters: Characters, defaults: ReplySettings, providers: Collection[str]) -> None:
+        self._characters = characters
         self._defaults = defaults
         self._providers = providers
 
@@ -24,7 +33,7 @@ class SettingsInForce:
         settings = self._defaults
         if state.character is not None:
             try:
-                character = await self._reads.character(state.character)
+                character = await self._characters.character(state.character)
                 settings = character.reply_settings().over(settings)
             except NotFound:
                 pass  # deleted meanwhile: the conversation goes on without

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from providers.contract import Prompt, Tool, ToolCall, Turn, estimate_tokens
+from server.cache.characters import KeptCharacters
 from server.cache.contract import Cache
-from server.cache.kinds import CHARACTERS
-from server.domain.character import Character
 from server.domain.errors import NotFound
 from server.domain.message import Message
 from server.domain.reply import Reply
@@ -38,7 +37,7 @@ class Contexts:
 
     def __init__(self, reads: Reads, cache: Cache) -> None:
         self._reads = reads
-        self._cache = cache
+        self._characters = KeptCharacters(reads, cache)
         self._windows = Windows(reads, cache)
 
     async def __call__(self, reply: Reply, model: str, window: int, count: Count | None = None) -> Context:
@@ -54,14 +53,10 @@ class Contexts:
         if character is None:
             return ""
 
-        async def load() -> Character | None:
-            try:
-                return await self._reads.character(character)
-            except NotFound:
-                return None  # deleted meanwhile: the conversation goes on without
-
-        found = await self._cache.get(CHARACTERS, character, load)
-        return found.system_prompt if found is not None else ""
+        try:
+            return (await self._characters.character(character)).system_prompt
+        except NotFound:
+            return ""  # deleted meanwhile: the conversation goes on without
 
 
 def _prompt(reply: Reply, model: str, turns: tuple[Turn, ...]) -> Prompt:

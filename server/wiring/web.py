@@ -17,6 +17,7 @@ from realtime.connection import Connection
 from realtime.hub import Hub
 from realtime.presence import Presence
 from realtime.session import Limits
+from server.cache.characters import KeptCharacters
 from server.commands.accepting import Accepting
 from server.commands.branching import Branching
 from server.commands.bring_in import BringIn
@@ -96,7 +97,8 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         queries = Queries(parts.reads, lists)
         defaults = ReplySettings(provider=parts.default_provider)
         names, fallback = parts.registry.names, parts.default_provider
-        in_force = SettingsInForce(parts.reads, defaults, names)
+        characters = KeptCharacters(parts.reads, parts.cache)
+        in_force = SettingsInForce(characters, defaults, names)
         telling = Telling(parts.reads, parts.announcer, parts.signals)
         line = Line(parts.reads, parts.store, parts.announcer)
         accepting = Accepting(parts.store, parts.reads, in_force, parts.announcer, telling, now)
@@ -114,7 +116,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             SessionRoutes(
                 tokens, parts.registry, parts.health, fallback, parts.allowances, now, guests=settings.guests
             ),
-            CharacterRoutes(queries, Characters(parts.reads, parts.writes, parts.cache, names, now)),
+            CharacterRoutes(queries, Characters(parts.reads, parts.writes, characters, names, now)),
             PortableRoutes(Exports(queries, parts.reads), BringIn(parts.store, parts.reads, now)),
             ConversationRoutes(queries, conversations, send, move),
             SearchRoutes(Search(reading.search_engine(settings, parts.database), parts.reads)),
