@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from server.commands.accepting import Accepting
 from server.domain import conversation as decisions
 from server.domain.conversation import Conversation
-from server.domain.errors import Conflict, NotFound
+from server.domain.errors import ChatError, Conflict, NotFound
 from server.domain.events import Event, MessageCreated, ReplyRequested
 from server.domain.message import NewMessage, Sent
 from server.storage.event_store import Duplicate
@@ -25,12 +25,24 @@ class SendMessage:
         """
         decisions.check_text(new.text)
         place: int | None = None
+        asked_again = False
 
         async def decision(state: Conversation) -> Sequence[Event]:
-            nonlocal place
+            """Whether it was sent before is for the store to say, which looks anyway; we ask where it is likely."""
+            nonlocal asked_again
             state.admit(user)
-            if new.key is not None and await self._reads.sent(conversation, user, new.key) is not None:
+            if asked_again and await self._was_sent(user, conversation, new):
                 return []
+            asked_again = True
+            try:
+                return await decided_on(state)
+            except ChatError:
+                if await self._was_sent(user, conversation, new):
+                    return []  # its answer is the first one's, whatever has become of the place for another
+                raise
+
+        async def decided_on(state: Conversation) -> Sequence[Event]:
+            nonlocal place
             settings = await self._accepting.settings(state, new.reply)
             if new.reply is not False:
                 # Before anything is stored: what is accepted always has a place.
@@ -47,6 +59,9 @@ class SendMessage:
         created = next(event for event in decided.events if isinstance(event, MessageCreated))
         requested = next((event for event in decided.events if isinstance(event, ReplyRequested)), None)
         return Sent(message=created.message, reply=requested.reply if requested else None, duplicate=False)
+
+    async def _was_sent(self, user: str, conversation: str, new: NewMessage) -> bool:
+        return new.key is not None and await self._reads.sent(conversation, user, new.key) is not None
 
     async def _earlier(self, user: str, conversation: str, new: NewMessage) -> Sent:
         assert new.key is not None
