@@ -18,7 +18,7 @@ from realtime.errors import Unavailable
 from realtime.redis import Client
 from server.cache.contract import Kind, Value
 from server.cache.memory import Memory
-from server.cache.redis import Hearing, Shared
+from server.cache.redis import ANSWER_SECONDS, Hearing, Shared
 
 MOST = 4_096
 _LARGEST = 512 * 1024
@@ -41,10 +41,16 @@ class _Flight:
 class Levels:
     """`server.cache.contract.Cache`. `counts` says by kind and level from where answers came."""
 
-    def __init__(self, commands: Client, subscriptions: Client, most: int = MOST) -> None:
+    def __init__(
+        self,
+        commands: Client,
+        subscriptions: Client,
+        most: int = MOST,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.memory = Memory(most)
-        self._shared = Shared(commands)
+        self._shared = Shared(commands, answer_seconds)
         self._hearing = Hearing(self._shared, subscriptions, self._drop, self._drop_all)
         self._flights: dict[str, _Flight] = {}
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -49,8 +49,9 @@ class Found:
 class Shared:
     """None where it is away; `forget` alone says so by `Unavailable`, because somebody has to say it again."""
 
-    def __init__(self, commands: Client) -> None:
+    def __init__(self, commands: Client, answer_seconds: float) -> None:
         self._commands = commands
+        self._answer_seconds = answer_seconds
         self._cache: Any = RedisCache(serializer=NullSerializer(encoding=None), timeout=0)
         self._cache.client = commands  # ours: one pool, whatever stands at the address
         self._rests_until = 0.0
@@ -112,7 +113,7 @@ class Shared:
     @asynccontextmanager
     async def _answering(self) -> AsyncGenerator[None]:
         try:
-            async with translated_errors(), asyncio.timeout(ANSWER_SECONDS):
+            async with translated_errors(), asyncio.timeout(self._answer_seconds):
                 yield
         except Unavailable:
             self._rests_until = asyncio.get_running_loop().time() + _REST_SECONDS

@@ -41,7 +41,7 @@ async def levels(url: str, *, hearing: bool = True) -> AsyncGenerator[Levels]:
     async with AsyncExitStack() as stack:
         commands = await stack.enter_async_context(command_client(url))
         feed = await stack.enter_async_context(subscription_client(url))
-        cache = await stack.enter_async_context(Levels(commands, feed).running())
+        cache = await stack.enter_async_context(Levels(commands, feed, answer_seconds=5.0).running())
 
         async def hears() -> bool:
             return cache.hears
