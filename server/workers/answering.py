@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from providers.chain import Chain, Link, OnBreak, first_model
-from providers.errors import ProviderError
+from providers.errors import ProviderError, UnknownProvider
 from providers.health import Health
-from providers.profiles import context_of, profile
+from providers.profiles import Profile, context_of, profile
 from providers.registry import Registry
 from providers.tokens import counts
 from server.domain.reply import Reply
@@ -49,6 +49,15 @@ class Answering:
         window = min(reply.settings.context_window or offered, offered)
         known = profile(config, model)
         return await self._contexts(reply, model, window, partial(counts, known=known))
+
+    def known(self, reply: Reply) -> Profile | None:
+        """The profile of the model that an earlier attempt asked; None if there was none, or it is gone from here."""
+        if reply.provider is None or reply.model is None:
+            return None
+        try:
+            return profile(self._registry.config(reply.provider), reply.model)
+        except UnknownProvider:
+            return None
 
     def chain(self, reply: Reply, provider: str, model: str) -> Chain:
         """Who answers, one after the other."""

@@ -23,6 +23,7 @@ from providers.contract import (
 from providers.contract import Usage as TokenUsage
 from providers.errors import ProviderError
 from providers.prices import cost
+from providers.profiles import Profile
 from providers.tokens import estimate
 from realtime.log.writer import DraftWriter
 from server.commands.announce import draft_header
@@ -65,7 +66,7 @@ class _Part:
 class Generation:
     """Streams one prompt into one draft. It may be stopped at any `await`; what there is stays.
 
-    `kept` is the text that an earlier attempt left to this one.
+    `kept` is the text that an earlier attempt left to this one, `known` the profile of the model that wrote it.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Generation:
         clock: Callable[[], datetime],
         started: datetime,
         kept: str = "",
+        known: Profile | None = None,
     ) -> None:
         self._reply = reply
         self._writer = writer
@@ -82,6 +84,7 @@ class Generation:
         self._started = started
         self._first_token: datetime | None = None
         self._kept = kept
+        self._known = known
         self._pieces: list[str] = [kept] if kept else []
         self._parts: list[_Part] = []
         self._prompt: Prompt | None = None
@@ -273,8 +276,16 @@ class Generation:
         return TokenUsage(asked, estimate(["".join(part.pieces)], profile), exact=False)
 
     def _span_before(self, end: int) -> Span:
-        """What an attempt before this one wrote: its worker is gone, and took the account with it."""
-        reply = self._reply
+        """What an attempt before this one wrote: its worker is gone, and took the account with it.
+
+        It was asked what this one is asked; both are counted as its model counts, and priced as its model is.
+        """
+        reply, known = self._reply, self._known
+        if known is None:
+            used = TokenUsage(0, estimate_tokens(self._kept), exact=False)
+        else:
+            asked = [turn.text for turn in self._prompt.turns] if self._prompt else []
+            used = TokenUsage(estimate(asked, known), estimate([self._kept], known), exact=False)
         return Span(
             provider=reply.provider or "",
             model=reply.model or "",
@@ -282,7 +293,8 @@ class Generation:
             start=0,
             end=end,
             outcome="worker_lost",
-            usage=Usage(input=0, output=estimate_tokens(self._kept), exact=False),
+            usage=_told(used),
+            cost=known and cost(known, reply.model or "", used),
         )
 
     def _timing(self, now: datetime) -> Timing:

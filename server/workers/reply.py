@@ -158,7 +158,8 @@ class ReplyJob:
             deadline=deadline(reply, now, self._reply_seconds),
         )
         writer = self._publisher.writer(reply.conversation, reply.id, started.attempt, point.kept, held=True)
-        generation = Generation(reply, writer, self._clock, now, point.kept)
+        known = self._answering.known(reply) if point.kept else None
+        generation = Generation(reply, writer, self._clock, now, point.kept, known)
         making = _Making(reply, job, started, writer, generation)
         claim = asyncio.create_task(self._claim(started, writer, len(point.kept)))
         try:
