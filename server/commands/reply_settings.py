@@ -1,8 +1,11 @@
 """How a reply is to be made: what a request, the conversation, its character and the server say about it together."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
+from providers.config import ProviderConfig
+from providers.fitting import misfit_of
+from providers.profiles import profile
 from server.domain.character import Character
 from server.domain.conversation import Conversation
 from server.domain.errors import Invalid, NotFound
@@ -20,15 +23,22 @@ class Characters(Protocol):
 class SettingsInForce:
     """Call it; who is nearer to the reply decides."""
 
-    def __init__(self, characters: Characters, defaults: ReplySettings, providers: Collection[str]) -> None:
+    def __init__(
+        self,
+        characters: Characters,
+        defaults: ReplySettings,
+        providers: Collection[str],
+        check: Callable[[ReplySettings], None] | None = None,
+    ) -> None:
         self._characters = characters
         self._defaults = defaults
         self._providers = providers
+        self._check = check
 
     async def __call__(self, state: Conversation, wanted: ReplySettings | bool) -> ReplySettings:
         """`wanted` over the conversation over its character over the server; False wants no reply.
 
-        Errors: `Invalid` with `unknown_provider`; `Unavailable`.
+        Errors: `Invalid` with `unknown_provider`, and those of `check` for a reply that is wanted; `Unavailable`.
         """
         settings = self._defaults
         if state.character is not None:
@@ -41,6 +51,8 @@ class SettingsInForce:
         if isinstance(wanted, ReplySettings):
             settings = wanted.over(settings)
         check_provider(settings, self._providers)
+        if self._check is not None and wanted is not False:
+            self._check(settings)
         return settings
 
 
@@ -54,3 +66,26 @@ def check_provider(settings: ReplySettings, providers: Collection[str]) -> None:
             raise Invalid(
                 "unknown_provider", f"There is no provider {provider!r} here, only {known}.", field=field
             )
+
+
+class CheckModel:
+    """Call it: refuses what the model would refuse for certain, before anything is accepted.
+
+    A model that nobody named, and that the provider is asked for when its turn comes, cannot be known here; neither is
+    a fallback looked at, which might never be asked. Both are checked once more before they are asked.
+    """
+
+    def __init__(self, configs: Iterable[ProviderConfig], default_provider: str) -> None:
+        self._configs = {config.name: config for config in configs}
+        self._default_provider = default_provider
+
+    def __call__(self, settings: ReplySettings) -> None:
+        """Errors: `Invalid` with `unsupported_setting`, and the field."""
+        config = self._configs[settings.provider or self._default_provider]
+        model = settings.model or config.default_model
+        if model is None:
+            return
+        known = profile(config, model)
+        misfit = misfit_of(model, known, stop=bool(settings.stop), tools=bool(settings.tools))
+        if misfit is not None:
+            raise Invalid("unsupported_setting", misfit.detail, field=misfit.field)

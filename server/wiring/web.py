@@ -27,7 +27,7 @@ from server.commands.conversations import Conversations
 from server.commands.give_tool_results import GiveToolResults
 from server.commands.line import Line
 from server.commands.place import MovePlace
-from server.commands.reply_settings import SettingsInForce
+from server.commands.reply_settings import CheckModel, SettingsInForce
 from server.commands.send_message import SendMessage
 from server.commands.telling import Telling
 from server.domain.conversation import MAX_TEXT
@@ -98,7 +98,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         defaults = ReplySettings(provider=parts.default_provider)
         names, fallback = parts.registry.names, parts.default_provider
         characters = KeptCharacters(parts.reads, parts.cache)
-        in_force = SettingsInForce(characters, defaults, names)
+        in_force = SettingsInForce(characters, defaults, names, CheckModel(parts.registry.configs, fallback))
         telling = Telling(parts.reads, parts.announcer, parts.signals)
         line = Line(parts.reads, parts.store, parts.announcer)
         accepting = Accepting(parts.store, parts.reads, in_force, parts.announcer, telling, now)

@@ -115,7 +115,18 @@ async def test_settings_reach_the_model_or_are_told(house: House, ada: Http) -> 
         [asked] = house.model.requests_for("say 2 tokens of 3 words")
         assert (asked["top_p"], asked["stop"], asked["temperature"]) == (0.5, ["END"], 0.3)
         assert "reasoning_effort" not in asked
-        said = {"model": "gpt-5-mini", "stop": ["END"]}
-        reply = (await device.send(conversation, "say 2 tokens", reply=said))["reply"]
-        end = await device.until_end(reply)
-    assert (end["type"], end["code"]) == ("reply.failed", "provider_unsupported")
+
+
+async def test_what_a_model_would_refuse_is_refused_with_the_send(house: House, ada: Http) -> None:
+    """By both ways in, with the field; nothing is stored, and without a reply there is nothing to refuse."""
+    conversation = await ada.conversation()
+    path, said = f"/v1/conversations/{conversation}/messages", {"model": "gpt-5-mini", "stop": ["END"]}
+    problem = await ada.post(path, {"text": "say 2 tokens", "reply": said}, status=422)
+    assert (problem["code"], problem["field"]) == ("unsupported_setting", "stop")
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(conversation)
+        answer = await device.ask("send", conversation=conversation, text="say 2 tokens", reply=said)
+        assert (answer["type"], answer["code"], answer["field"]) == ("error", "unsupported_setting", "stop")
+    assert (await ada.get(path))["items"] == []
+    await ada.ask("PATCH", f"/v1/conversations/{conversation}", {"settings": said})
+    await ada.post(path, {"text": "nobody need answer", "reply": False}, status=202)
