@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     mongodb_url: str | None = Field(default=None, alias="CHAT_MONGODB_URL")
     mongodb_database: str = Field(default="tertulia", alias="CHAT_MONGODB_DATABASE")
     redis_url: str | None = Field(default=None, alias="CHAT_REDIS_URL")
+    meilisearch_url: str | None = Field(default=None, alias="CHAT_MEILISEARCH_URL")
+    """Searched there, and not in MongoDB, where it is set."""
+    meilisearch_key: SecretStr | None = Field(default=None, alias="CHAT_MEILISEARCH_KEY")
     auth: Auth | None = Field(default=None, alias="CHAT_AUTH")
     auth_secret: SecretStr | None = Field(default=None, alias="CHAT_AUTH_SECRET")
     auth_jwks_url: str | None = Field(default=None, alias="CHAT_AUTH_JWKS_URL")

@@ -42,6 +42,7 @@ async def examine(settings: Settings) -> int:
         _mongodb,
         _projections,
         _redis,
+        _search,
         _providers,
         _page,
     ]
@@ -124,6 +125,17 @@ async def _redis(settings: Settings) -> list[Finding]:
         mend = "CONFIG SET appendonly yes: otherwise a restart begins every log anew."
         findings.append(Finding("Redis", "keeps no append-only file", mend))
     return findings
+
+
+async def _search(settings: Settings) -> list[Finding]:
+    if settings.meilisearch_url is None:
+        return [Finding("search", "in MongoDB")]
+    try:
+        async with reading.meilisearch(settings) as engine:
+            return [Finding("search", f"Meilisearch {await engine.version()}")]
+    except Unavailable as error:
+        mend = "Check CHAT_MEILISEARCH_URL and CHAT_MEILISEARCH_KEY. Until it is back, nothing can be found."
+        return [Finding("search", f"Meilisearch cannot be reached ({type(error.__cause__).__name__})", mend)]
 
 
 async def _providers(settings: Settings) -> list[Finding]:

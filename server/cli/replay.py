@@ -28,8 +28,10 @@ async def rebuild(settings: Settings, name: str, say: Callable[[str], object]) -
             told = events
             say(f"{events} events …")
 
-    async with database(settings.mongodb_url, settings.mongodb_database) as client:
-        engine = reading.search_engine(settings, client)
+    async with (
+        database(settings.mongodb_url, settings.mongodb_database) as client,
+        reading.search_engine(settings, client) as engine,
+    ):
         [projection] = [one for one in reading.projections(settings, client, engine) if one.name == name]
         places = reading.checkpoints(settings, client)
         holder = f"replay-{socket.gethostname()}-{os.getpid()}"

@@ -16,15 +16,17 @@ from server.storage.database import reachable
 from server.storage.documents import ConversationDocument, MessageDocument
 
 _AT_ONCE = 500
+_VERSION = 1
 
 
 class SearchIndex:
     """`server.projections.contract.Projection`, on any engine."""
 
     name = "search"
-    version = 1
 
     def __init__(self, engine: SearchEngine, enricher: Enricher) -> None:
+        # Another engine, or another form of its index, is built anew: what there is was made for the one before.
+        self.version = _VERSION + engine.form
         self._engine = engine
         self._enricher = enricher
 

@@ -97,6 +97,8 @@ class SearchEngine(Protocol):
     """All methods raise `Unavailable` when the engine does not answer in time; all writes may be repeated."""
 
     name: str
+    form: int
+    """Of what it keeps: no two engines have the same, and one that changes its settings changes it."""
 
     async def prepare(self, side: Side) -> None:
         """Make an index ready; `next` is emptied."""

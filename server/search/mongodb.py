@@ -47,6 +47,7 @@ class MongoSearch:
     """`server.search.contract.SearchEngine`."""
 
     name = "mongodb"
+    form = 0
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._database = database

@@ -60,7 +60,12 @@ def parse(text: str) -> Wanted:
 
 def highlight(text: str, wanted: Wanted) -> list[Piece]:
     """An excerpt around the first place that was looked for, in pieces."""
-    spans = _spans(text, wanted)
+    return excerpt(text, _spans(text, wanted))
+
+
+def excerpt(text: str, found: Sequence[tuple[int, int]]) -> list[Piece]:
+    """The same around places that an engine has found."""
+    spans = _without_overlaps(found)
     start = max(0, spans[0][0] - _BEFORE) if spans else 0
     if start:
         space = text.find(" ", start, spans[0][0])

@@ -1,5 +1,11 @@
 """The reading side: projections and who follows them, and the engine of search."""
 
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from meilisearch_python_sdk import AsyncClient
+
 from realtime.log.contract import Log
 from server.enrichment.enricher import Enricher
 from server.projections.checkpoints import Checkpoints
@@ -8,6 +14,7 @@ from server.projections.conversation_list import ConversationList, Listeners
 from server.projections.search_index import SearchIndex
 from server.projections.transcript import Transcript
 from server.search.contract import SearchEngine
+from server.search.meilisearch import CALL_SECONDS, MeiliSearch
 from server.search.mongodb import MongoSearch
 from server.settings import Settings
 from server.storage.database import Client
@@ -20,9 +27,23 @@ PROJECTIONS = ("transcript", "conversations", "search")
 """Their names, as `replay` takes them."""
 
 
-def search_engine(settings: Settings, client: Client) -> SearchEngine:
+@asynccontextmanager
+async def search_engine(settings: Settings, client: Client) -> AsyncGenerator[SearchEngine]:
     """The engine that is configured."""
-    return MongoSearch(client[settings.mongodb_database])
+    if settings.meilisearch_url is None:
+        yield MongoSearch(client[settings.mongodb_database])
+        return
+    async with meilisearch(settings) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def meilisearch(settings: Settings) -> AsyncGenerator[MeiliSearch]:
+    """Meilisearch, where it is configured: houses that share one have indexes with the names of their databases."""
+    assert settings.meilisearch_url is not None
+    key = settings.meilisearch_key.get_secret_value() if settings.meilisearch_key else None
+    async with AsyncClient(settings.meilisearch_url, key, timeout=CALL_SECONDS) as client:
+        yield MeiliSearch(client, re.sub(r"[^a-zA-Z0-9_-]", "_", settings.mongodb_database))
 
 
 def projections(

@@ -91,6 +91,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(core(settings))
         tokens = await stack.enter_async_context(_tokens(settings))
+        engine = await stack.enter_async_context(reading.search_engine(settings, parts.database))
         hub = await stack.enter_async_context(_running_hub(parts))
         presence = await stack.enter_async_context(_running_presence(parts, hub))
         lists = Lists()
@@ -119,7 +120,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             CharacterRoutes(queries, Characters(parts.reads, parts.writes, characters, names, now)),
             PortableRoutes(Exports(queries, parts.reads), BringIn(parts.store, parts.reads, now)),
             ConversationRoutes(queries, conversations, send, move),
-            SearchRoutes(Search(reading.search_engine(settings, parts.database), parts.reads)),
+            SearchRoutes(Search(engine, parts.reads)),
             AuditRoutes(Audit(parts.reads)),
             MessageRoutes(queries, branching),
             ReplyRoutes(queries, cancel, branching, results),
@@ -143,8 +144,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
                 version=release(),
             )
         )
-        lag = await stack.enter_async_context(_watched_lag(parts))
-        metrics.register(lag)
+        metrics.register(await stack.enter_async_context(_watched_lag(parts)))
         yield Web(app, sockets.connections, streams.connections)
 
 

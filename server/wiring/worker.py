@@ -36,7 +36,7 @@ class Worker:
 @asynccontextmanager
 async def worker(settings: Settings) -> AsyncGenerator[Worker]:
     """A worker process, ready to run. Errors: those of `core`."""
-    async with core(settings) as parts:
+    async with core(settings) as parts, reading.search_engine(settings, parts.database) as engine:
         publisher = Publisher(parts.log)
         turns = Line(parts.reads, parts.store, parts.announcer)
         ends = Ends(parts.store, parts.log, parts.announcer, turns, now, parts.instance)
@@ -68,7 +68,6 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         sweeper = _sweeper(parts, ends, turns)
         line = WaitingLine(parts.queue, parts.log, parts.leases, parts.instance, lambda: lanes)
         abandoned = Abandoned(parts.database, settings.lease_seconds / 2)
-        engine = reading.search_engine(settings, parts.database)
         following = reading.followers(settings, parts.database, engine, parts.instance, parts.log)
         async with asyncio.TaskGroup() as group:
             beside = [
