@@ -4,7 +4,7 @@ The SDK signs, retries and tells the failures of the request; the answer's body 
 (see `providers.exchange`).
 """
 
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +14,7 @@ import anthropic
 import httpx2
 import msgspec
 from anthropic import AsyncStream, omit
-from anthropic.types import MessageParam, RawMessageStreamEvent
+from anthropic.types import Message, MessageParam, RawMessageStreamEvent
 
 from providers.config import ProviderConfig
 from providers.continuation import going_on, turns_to_go_on
@@ -33,7 +33,7 @@ from providers.contract import (
 )
 from providers.errors import SlowToConnect, TimedOut, Unreachable
 from providers.exchange import Reading, converse, model_ids
-from providers.profiles import prefills, profile
+from providers.profiles import prefills, profile, streams
 from providers.refusal import ErrorObject, Refusals
 from providers.retries import RetryBudget
 
@@ -101,7 +101,20 @@ class _Event(msgspec.Struct):
     error: ErrorObject | str | None = None
 
 
+class _WholeBlock(_Block):
+    citations: list[_Citation] | None = None
+    input: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+
+
+class _Message(msgspec.Struct):
+    content: tuple[_WholeBlock, ...] = ()
+    stop_reason: str | None = None
+    usage: _Usage | None = None
+    error: ErrorObject | str | None = None
+
+
 _decode = msgspec.json.Decoder(_Event).decode
+_decode_message = msgspec.json.Decoder(_Message).decode
 
 
 class MessageReading(Reading):
@@ -176,6 +189,35 @@ class MessageReading(Reading):
         )
 
 
+class WholeMessageReading(MessageReading):
+    """Reads a message that was not streamed."""
+
+    whole = True
+
+    def feed(self, event: bytes) -> Sequence[Delta]:
+        """Take the body."""
+        message = _decode_message(event)
+        if message.error is not None:
+            raise self._refusals.of_event(message.error)
+        if message.usage:
+            self._count(message.usage)
+        if message.stop_reason:
+            self.reason = _REASONS.get(message.stop_reason, "stop")
+        self.ended = True
+        deltas: list[Delta] = []
+        for block in message.content:
+            deltas += self._of_block(block)
+        return deltas
+
+    def _of_block(self, block: _WholeBlock) -> Iterator[Delta]:
+        yield from self._grow(_BlockDelta(block.text, block.thinking))
+        for citation in block.citations or ():
+            yield from self._grow(_BlockDelta(citation=citation))
+        if block.type == "tool_use":
+            self.tokens += 1
+            yield ToolCallDelta(block.id, block.name, msgspec.json.encode(block.input).decode())
+
+
 class AnthropicProvider:
     """A server of Anthropic's protocol."""
 
@@ -202,9 +244,10 @@ class AnthropicProvider:
             return answer
         return going_on(answer, prompt.kept, prefill=prefills(self._config, prompt.model))
 
-    def reading(self) -> MessageReading:
-        """Read a new answer."""
-        return MessageReading(self._refusals)
+    def reading(self, model: str) -> Reading:
+        """Read a new answer of a model."""
+        kind = MessageReading if streams(self._config, model) else WholeMessageReading
+        return kind(self._refusals)
 
     async def models(self) -> list[str]:
         """Name the models on offer now."""
@@ -229,7 +272,9 @@ class AnthropicProvider:
 
     def _request(
         self, prompt: Prompt
-    ) -> AbstractAsyncContextManager[anthropic.AsyncAPIResponse[AsyncStream[RawMessageStreamEvent]]]:
+    ) -> AbstractAsyncContextManager[
+        anthropic.AsyncAPIResponse[Message | AsyncStream[RawMessageStreamEvent]]
+    ]:
         config = self._config
         turns = turns_to_go_on(prompt, prefill=prefills(config, prompt.model))
         temperature = prompt.temperature
@@ -248,7 +293,7 @@ class AnthropicProvider:
             system=system_text(turns) or omit,
             messages=cast("list[MessageParam]", alternating(turns)),
             max_tokens=_MAX_TOKENS if max_tokens is None else max_tokens,
-            stream=True,
+            stream=streams(config, prompt.model),
             extra_body={name: value for name, value in said.items() if value is not None},
         )
 
@@ -329,5 +374,5 @@ class _Asking:
     def open(self) -> AbstractAsyncContextManager[httpx2.Response]:
         return self.provider.open(self.prompt)
 
-    def reading(self) -> MessageReading:
-        return self.provider.reading()
+    def reading(self) -> Reading:
+        return self.provider.reading(self.prompt.model)

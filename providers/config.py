@@ -40,4 +40,6 @@ class ProviderConfig:
     context_window: int = 8192
     prefill: bool | None = None
     """Whether its models go on with an answer that stands last in the prompt; None leaves it to their profiles."""
+    streams: bool | None = None
+    """Whether its models tell their answers in pieces; likewise."""
     limits: Limits = Limits()

@@ -29,7 +29,7 @@ from providers.errors import (
     Truncated,
 )
 from providers.retries import RetryBudget, pause, worth_retrying
-from providers.sse import EventSplitter, EventTooLong
+from providers.sse import BodyCollector, EventSplitter, EventTooLong
 
 _DRAIN = 0.1
 
@@ -46,8 +46,11 @@ class Reading(ABC):
         self.usage: Usage | None = None
         self.ended = False
         """The protocol's own last event has come."""
-        self.tokens = 0
+        self.tokens: int = 0
         """How often the answer has grown: by text, reasoning, or a piece of a tool call."""
+
+    whole: bool = False
+    """The answer is not streamed: the body is one object, and all that `feed` gets."""
 
     @abstractmethod
     def feed(self, event: bytes) -> Sequence[Delta]:
@@ -102,20 +105,21 @@ async def _answer(
     """One try."""
     clock = asyncio.get_running_loop().time
     end, deadline = begun + limits.whole, begun + min(limits.first_token, limits.whole)
+    if reading.whole:
+        deadline = end  # its first token comes with the last
     async with AsyncExitStack() as stack:
         try:
             async with asyncio.timeout_at(deadline):
                 response = await stack.enter_async_context(opening)
         except TimeoutError:
-            raise _timed_out(provider, reading) from None
+            raise _timed_out(provider, reading, last=reading.whole) from None
         chunks = await stack.enter_async_context(aclosing(response.aiter_bytes()))
-        splitter = EventSplitter()
-        while not reading.ended:
+        splitter = BodyCollector() if reading.whole else EventSplitter()
+        chunk: bytes | None = b""
+        while chunk is not None and not reading.ended:
             chunk = await _next(chunks, deadline, provider, reading, last=deadline == end)
-            if chunk is None:
-                break
             tokens = reading.tokens
-            for event in _split(splitter, chunk, provider):
+            for event in splitter.end() if chunk is None else _split(splitter, chunk, provider):
                 for delta in _read(reading, event, provider):
                     yield delta
             if reading.tokens > tokens:
@@ -145,7 +149,7 @@ async def _next(
     return None
 
 
-def _split(splitter: EventSplitter, chunk: bytes, provider: str) -> list[bytes]:
+def _split(splitter: EventSplitter | BodyCollector, chunk: bytes, provider: str) -> list[bytes]:
     try:
         return splitter.feed(chunk)
     except EventTooLong as error:

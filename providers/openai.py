@@ -13,7 +13,7 @@ import httpx2
 import msgspec
 import openai
 from openai import AsyncStream
-from openai.types.chat import ChatCompletionChunk
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from providers.config import ProviderConfig
 from providers.continuation import going_on, turns_to_go_on
@@ -31,7 +31,7 @@ from providers.contract import (
 )
 from providers.errors import SlowToConnect, TimedOut, Unreachable
 from providers.exchange import Reading, converse, model_ids
-from providers.profiles import prefills, profile
+from providers.profiles import prefills, profile, streams
 from providers.refusal import ErrorObject, Refusals
 from providers.retries import RetryBudget
 
@@ -79,6 +79,8 @@ class _Message(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     delta: _Message = msgspec.field(default_factory=_Message)
+    message: _Message | None = None
+    """In an answer that is not streamed, in place of `delta`."""
     finish_reason: str | None = None
 
 
@@ -131,7 +133,10 @@ class ChatReading(Reading):
         if event == b"[DONE]":
             self.ended = True
             return []
-        chunk = _decode(event)
+        return self.take(_decode(event))
+
+    def take(self, chunk: _Chunk) -> list[Delta]:
+        """The same, decoded."""
         if chunk.error is not None:
             raise self._refusals.of_event(chunk.error)
         if chunk.usage is not None:
@@ -169,6 +174,22 @@ class ChatReading(Reading):
         self._calls.clear()
 
 
+class CompletionReading(ChatReading):
+    """Reads a chat completion that was not streamed."""
+
+    whole = True
+
+    def feed(self, event: bytes) -> list[Delta]:
+        """Take the body, as one chunk that has everything."""
+        completion = _decode(event)
+        for choice in completion.choices:
+            choice.delta = choice.message or _Message()
+            for index, call in enumerate(choice.delta.tool_calls or ()):
+                call.index = index  # whole calls are not numbered
+        self.ended = True
+        return self.take(completion)
+
+
 class OpenAIProvider:
     """A server of OpenAI's protocol."""
 
@@ -197,9 +218,10 @@ class OpenAIProvider:
             return answer
         return going_on(answer, prompt.kept, prefill=prefills(self._config, prompt.model))
 
-    def reading(self) -> ChatReading:
-        """Read a new answer."""
-        return ChatReading(self._refusals)
+    def reading(self, model: str) -> ChatReading:
+        """Read a new answer of a model."""
+        kind = ChatReading if streams(self._config, model) else CompletionReading
+        return kind(self._refusals)
 
     async def models(self) -> list[str]:
         """Name the models on offer now."""
@@ -222,15 +244,17 @@ class OpenAIProvider:
 
     def _request(
         self, prompt: Prompt
-    ) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]]:
+    ) -> AbstractAsyncContextManager[
+        openai.AsyncAPIResponse[AsyncStream[ChatCompletionChunk]] | openai.AsyncAPIResponse[ChatCompletion]
+    ]:
         # Beside the SDK's own arguments: it goes through each message type by type, which for a long conversation
         # takes longer than everything else here, and holds up all other streams meanwhile.
-        return self._client.chat.completions.with_streaming_response.create(
-            model=prompt.model,
-            messages=[],
-            stream=True,
-            stream_options={"include_usage": True},
-            extra_body=self._body(prompt),
+        create = self._client.chat.completions.with_streaming_response.create
+        model, body = prompt.model, self._body(prompt)
+        if not streams(self._config, model):
+            return create(model=model, messages=[], stream=False, extra_body=body)
+        return create(
+            model=model, messages=[], stream=True, stream_options={"include_usage": True}, extra_body=body
         )
 
     def _body(self, prompt: Prompt) -> dict[str, object]:
@@ -284,7 +308,7 @@ class _Asking:
         return self.provider.open(self.prompt)
 
     def reading(self) -> ChatReading:
-        return self.provider.reading()
+        return self.provider.reading(self.prompt.model)
 
 
 def _message(turn: Turn) -> dict[str, Any]:

@@ -72,6 +72,11 @@ def prefills(config: ProviderConfig, model: str) -> bool:
     return profile(config, model).prefill if config.prefill is None else config.prefill
 
 
+def streams(config: ProviderConfig, model: str) -> bool:
+    """Whether a model tells its answer in pieces; the others are asked for the whole of it. Likewise."""
+    return profile(config, model).streams if config.streams is None else config.streams
+
+
 def context_of(config: ProviderConfig, model: str) -> int:
     """Tokens of prompt and answer together: the smaller of what the provider is configured for and the model takes."""
     known = profile(config, model).context

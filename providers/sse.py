@@ -1,5 +1,7 @@
 """Server-sent events, split out of a stream of bytes.
 
+(Or the body of a response that is none, whole: `BodyCollector`.)
+
 Lines are split as bytes and joined before anybody decodes them, so it does not matter where the network cut:
 through a line, an event, or a character. Only `data` is of interest here, because the protocols of the models
 repeat the event's name inside it.
@@ -11,6 +13,25 @@ MAX_EVENT = 8 * 1024 * 1024
 
 class EventTooLong(ValueError):
     """An event is longer than the bound, so that it cannot be kept until its end."""
+
+
+class BodyCollector:
+    """In the place of an `EventSplitter` where nothing is streamed: the whole body is the one event."""
+
+    def __init__(self, *, max_event: int = MAX_EVENT) -> None:
+        self._max_event = max_event
+        self._body = bytearray()
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Take the next bytes; raises `EventTooLong`."""
+        self._body += chunk
+        if len(self._body) > self._max_event:
+            raise EventTooLong(f"an answer is longer than {self._max_event} bytes")
+        return []
+
+    def end(self) -> list[bytes]:
+        """There is no more: the body."""
+        return [bytes(self._body)]
 
 
 class EventSplitter:
@@ -49,6 +70,10 @@ class EventSplitter:
         if self._line_size + self._data_size > self._max_event:
             raise EventTooLong(f"an event is longer than {self._max_event} bytes")
         return events
+
+    def end(self) -> list[bytes]:
+        """There is no more: what is unfinished never was."""
+        return []
 
     def _end_line(self, line: bytes) -> bytes | None:
         """Take a whole line; an empty one ends the event."""

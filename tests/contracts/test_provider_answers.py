@@ -71,6 +71,28 @@ async def test_an_answer_ends_in_its_usage_and_one_finish(house: House) -> None:
     assert finish.reason in ("stop", "length")
 
 
+@pytest.fixture(params=["llmock", "aimock", "llama.cpp"])
+def whole_answers(request: pytest.FixtureRequest, wire: Wire) -> House:
+    """Each server in turn that streams only when it is asked to."""
+    if request.param == "llama.cpp":
+        return House(wire, request.getfixturevalue("model") + wire.base_path)
+    if request.param == "aimock":
+        return House(wire, AimockDouble(request.getfixturevalue("aimock_url"), wire).base_url)
+    return House(wire, LLMockDouble(request.getfixturevalue("llmock"), wire).base_url)
+
+
+async def test_a_model_that_does_not_stream_answers_at_once(whole_answers: House) -> None:
+    """Its whole text is one delta, then an exact account, then one Finish."""
+    async with opened(whole_answers.wire, whole_answers.base_url, streams=False) as provider:
+        received = await receive(provider.stream(asking("Say hello.", max_tokens=8)))
+    assert received.error is None
+    assert [type(delta) for delta in received.deltas] == [TextDelta, UsageReport, Finish]
+    assert received.text
+    assert received.usage is not None
+    assert received.usage.exact
+    assert received.usage.output > 0
+
+
 async def test_streams_run_side_by_side(house: House) -> None:
     """One provider serves several readers at once, each with a whole answer of its own."""
     async with opened(house.wire, house.base_url) as provider:

@@ -1,6 +1,7 @@
 """A provider, whatever the bytes: what only a server can show that sends them exactly."""
 
 import asyncio
+import json
 import traceback
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -9,11 +10,20 @@ from dataclasses import replace
 import pytest
 
 from providers import errors
-from providers.contract import TextDelta
+from providers.contract import (
+    CitationDelta,
+    Delta,
+    Finish,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    UsageReport,
+)
 from providers.sse import MAX_EVENT
 from tests.support.providers import KEY, PATIENT, asking, opened, receive
 from tests.support.scripted_server import Answer, ScriptedServer, Step
-from tests.support.wires import INPUT_TOKENS, WIRES, Wire, answer
+from tests.support.wires import CALLED, CITED, INPUT_TOKENS, WIRES, Wire, answer
 
 
 @pytest.fixture(params=WIRES, ids=lambda wire: wire.kind)
@@ -188,6 +198,72 @@ async def test_nobody_there_is_unreachable(wire: Wire) -> None:
         with pytest.raises(errors.Unreachable):
             await provider.models()
     assert isinstance(received.error, errors.Unreachable)
+
+
+async def test_an_answer_that_is_not_streamed_has_all_of_its_parts(
+    wire: Wire, server: ScriptedServer
+) -> None:
+    """Thinking, text, source, each call, account and reason; and it was asked for without streaming."""
+    text = "¿Qué tal? 👩‍👩‍👧" * 1000
+    body = wire.whole(text, 5)
+    steps = [body[at : at + 997] for at in range(0, len(body), 997)]
+    server.script(Answer(steps, headers={"content-type": "application/json"}))
+    async with opened(wire, server.url + wire.base_path, streams=False) as provider:
+        received = await receive(provider.stream(asking("Well?")))
+    assert received.error is None
+    *deltas, account, finish = received.deltas
+    calls = [ToolCallDelta(name, name, arguments_of(deltas, name)) for name in CALLED]
+    assert sorted(deltas, key=repr) == sorted(
+        [ReasoningDelta("Hm."), TextDelta(text), CitationDelta(CITED, "A source"), *calls], key=repr
+    )
+    assert [json.loads(call.arguments) for call in calls] == [{"at": 1}] * len(CALLED)
+    assert account == UsageReport(Usage(INPUT_TOKENS, 5, exact=True))
+    assert finish == Finish("tool", None)
+    asked = json.loads(server.requests[0].body)
+    assert (asked["stream"], "stream_options" in asked) == (False, False)
+
+
+def arguments_of(deltas: list[Delta], name: str) -> str:
+    """As the one call of this name has them: each protocol spaces them in its own way."""
+    [call] = [delta for delta in deltas if isinstance(delta, ToolCallDelta) and delta.name == name]
+    return call.arguments
+
+
+@pytest.mark.parametrize(
+    ("cut", "expected"),
+    [("cut", errors.Truncated), ("stall", errors.SlowToEnd), (b"", errors.MalformedStream)],
+    ids=["broken off", "stalled", "ended early"],
+)
+async def test_half_of_an_answer_that_is_not_streamed_is_none(
+    wire: Wire, server: ScriptedServer, cut: Step, expected: type[errors.ProviderError]
+) -> None:
+    """Nothing of it is given; it has the time of a whole answer, not that of a first token."""
+    half: list[Step] = [wire.whole("Yes", 1)[:40], cut] if cut else [wire.whole("Yes", 1)[:40]]
+    server.script(Answer(half, headers={"content-type": "application/json"}))
+    limits = replace(PATIENT, first_token=0.05, whole=1.0)
+    async with opened(wire, server.url + wire.base_path, limits, streams=False) as provider:
+        received = await receive(provider.stream(asking("Well?")))
+    assert type(received.error) is expected
+    assert not received.deltas
+
+
+async def test_an_answer_that_is_too_long_to_keep_is_refused(wire: Wire, server: ScriptedServer) -> None:
+    """It is collected up to a bound, and then the connection is closed."""
+    endless: list[Step] = [b"x" * 1_000_000] * (MAX_EVENT // 1_000_000 + 1)
+    server.script(Answer([*endless, "stall"], headers={"content-type": "application/json"}))
+    async with opened(wire, server.url + wire.base_path, streams=False) as provider:
+        received = await receive(provider.stream(asking("Say much.")))
+        await asyncio.wait_for(server.abandoned.wait(), 10)
+    assert isinstance(received.error, errors.MalformedStream)
+
+
+async def test_an_error_in_place_of_an_answer_is_told(wire: Wire, server: ScriptedServer) -> None:
+    """Some servers say 200 and then what went wrong."""
+    body = wire.refusal("overloaded_error", "No.")
+    server.script(Answer([body], headers={"content-type": "application/json"}))
+    async with opened(wire, server.url + wire.base_path, streams=False) as provider:
+        received = await receive(provider.stream(asking("Well?")))
+    assert type(received.error) is errors.Overloaded
 
 
 async def test_the_request_id_is_kept(wire: Wire, server: ScriptedServer) -> None:

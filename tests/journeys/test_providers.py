@@ -35,6 +35,9 @@ async def test_what_can_be_asked(ada: Http) -> None:
     assert [(item["provider"], item["model"]) for item in items if item["default"]] == [
         ("openai", "talker-1")
     ]
+    assert {(item["takes"]["streams"], item["takes"]["images"]) for item in items if item["default"]} == {
+        (True, False)
+    }
 
 
 @pytest.mark.parametrize(

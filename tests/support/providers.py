@@ -17,11 +17,22 @@ PATIENT = Limits(connect=10, first_token=60, between_tokens=60, retries=0)
 
 @asynccontextmanager
 async def opened(
-    wire: Wire, base_url: str, limits: Limits = PATIENT, *, prefill: bool = False
+    wire: Wire,
+    base_url: str,
+    limits: Limits = PATIENT,
+    *,
+    prefill: bool = False,
+    streams: bool = True,
 ) -> AsyncGenerator[Provider]:
     """Open the one provider `house` that speaks a protocol with a server."""
     config = ProviderConfig(
-        "house", wire.kind, base_url=base_url, api_key=KEY, limits=limits, prefill=prefill
+        "house",
+        wire.kind,
+        base_url=base_url,
+        api_key=KEY,
+        limits=limits,
+        prefill=prefill,
+        streams=streams,
     )
     async with Registry([config]) as registry:
         yield registry.get("house")

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from typing_extensions import override
 
 INPUT_TOKENS = 7
+CITED = "https://example.org/owls"
+CALLED = ("look", "listen")
 
 
 class Wire(Protocol):
@@ -30,6 +32,10 @@ class Wire(Protocol):
 
     def closing(self, output_tokens: int) -> bytes:
         """Write the end of an answer that is whole, with its usage."""
+        ...
+
+    def whole(self, text: str, output_tokens: int) -> bytes:
+        """Write an answer that is not streamed: some thinking, a text, a source and a call of a tool."""
         ...
 
     def error(self, kind: str, message: str) -> bytes:
@@ -96,6 +102,23 @@ class OpenAIWire(Wire):
         return self._chunk({}, reason) + _event({"choices": [], "usage": usage}) + b"data: [DONE]\n\n"
 
     @override
+    def whole(self, text: str, output_tokens: int) -> bytes:
+        # One choice, whose calls have no index.
+        source = {"url": CITED, "title": "A source"}
+        message = {
+            "content": text,
+            "reasoning_content": "Hm.",
+            "annotations": [{"type": "url_citation", "url_citation": source}],
+            "tool_calls": [
+                {"id": name, "type": "function", "function": {"name": name, "arguments": '{"at": 1}'}}
+                for name in CALLED
+            ],
+        }
+        usage = {"prompt_tokens": INPUT_TOKENS, "completion_tokens": output_tokens}
+        choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+        return json.dumps({"id": "c1", "choices": [choice], "usage": usage}).encode()
+
+    @override
     def error(self, kind: str, message: str) -> bytes:
         # An object in a chunk's place.
         return b"data: " + self.refusal(kind, message) + b"\n\n"
@@ -145,6 +168,19 @@ class AnthropicWire(Wire):
             + self._named("message_delta", delta={"stop_reason": "end_turn"}, usage=usage)
             + self._named("message_stop")
         )
+
+    @override
+    def whole(self, text: str, output_tokens: int) -> bytes:
+        # A block for each of it.
+        cited = {"type": "web_search_result_location", "url": CITED, "title": "A source", "cited_text": ""}
+        content: list[dict[str, Any]] = [
+            {"type": "thinking", "thinking": "Hm.", "signature": "s"},
+            {"type": "text", "text": text, "citations": [cited]},
+            *({"type": "tool_use", "id": name, "name": name, "input": {"at": 1}} for name in CALLED),
+        ]
+        usage = {"input_tokens": INPUT_TOKENS, "output_tokens": output_tokens}
+        message = {"type": "message", "content": content, "stop_reason": "tool_use", "usage": usage}
+        return json.dumps(message).encode()
 
     @override
     def error(self, kind: str, message: str) -> bytes:

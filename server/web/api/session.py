@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from providers.breaker import State
 from providers.errors import ProviderError
 from providers.health import Health, key_of
-from providers.profiles import context_of, prefills, profile
+from providers.profiles import context_of, prefills, profile, streams
 from providers.registry import Registry
 from server.domain.errors import Forbidden
 from server.domain.quota import day_ends
@@ -76,10 +76,11 @@ class Takes(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
+    streams: bool = Field(description="Whether its answer comes in pieces; else all of it at once.")
     reasoning: bool
     effort: bool
     tools: bool
-    images: bool
+    images: bool = Field(description="For information: messages here are text, and no images are sent.")
     temperature: bool
     top_p: bool
     stop: bool
@@ -192,7 +193,7 @@ class SessionRoutes:
         known = profile(config, model)
         first = config.default_model or offered[0]
         told = asdict(known) | {"context": context_of(config, model), "priced": bool(known.price)}
-        told["prefill"] = prefills(config, model)
+        told |= {"prefill": prefills(config, model), "streams": streams(config, model)}
         return Model(
             provider=name,
             model=model,

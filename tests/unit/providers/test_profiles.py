@@ -1,5 +1,7 @@
 """What models can do, as data; and prompts made to fit."""
 
+from dataclasses import replace
+
 import pytest
 
 from providers.config import ProviderConfig
@@ -7,7 +9,7 @@ from providers.contract import Prompt, Tool, Turn, Usage
 from providers.errors import Unsupported
 from providers.fitting import fitted
 from providers.prices import cost
-from providers.profiles import context_of, prefills, profile
+from providers.profiles import context_of, prefills, profile, streams
 from providers.tokens import counts, estimate
 
 OPENAI = ProviderConfig("openai", "openai", context_window=1_000_000)
@@ -38,6 +40,12 @@ def test_known_models(config: ProviderConfig, model: str, takes: bool, prefill: 
     """A model is found by engine, provider and name, the special before the general."""
     assert profile(config, model).temperature is takes
     assert prefills(config, model) is prefill
+
+
+def test_models_stream_unless_it_is_known_that_they_do_not() -> None:
+    """The operator's word counts before the profile's."""
+    assert streams(OPENAI, "owl")
+    assert not streams(replace(OPENAI, streams=False), "owl")
 
 
 def test_the_operator_knows_better() -> None:
