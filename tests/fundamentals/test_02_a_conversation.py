@@ -28,6 +28,6 @@ async def test_a_conversation(house: House, ada: Http) -> None:
         # From here on, whatever changes is told to everybody who follows.
         path = f"/v1/conversations/{conversation['id']}"
         await ada.ask("PATCH", path, {"title": "Of analytical engines"})
-        updated = await device.read()
+        updated = await device.event()
         assert (updated["type"], updated["title"]) == ("conversation.updated", "Of analytical engines")
         assert updated["offset"] == 1

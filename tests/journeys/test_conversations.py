@@ -30,13 +30,13 @@ async def test_a_conversation_lives(house: House, ada: Http) -> None:
     async with chat(house.there, ada.token) as device:
         await device.subscribe(made["id"])
         changed = await ada.ask("PATCH", path, {"title": "Of mills", "settings": {"temperature": 0.5}})
-        event = await device.read()
+        event = await device.event()
         assert (event["type"], event["title"]) == ("conversation.updated", "Of mills")
         assert event["settings"] == {"temperature": 0.5}
         assert changed["settings"]["temperature"] == 0.5
         assert (await ada.get(path))["title"] == "Of mills"
         await ada.ask("DELETE", path, status=204)
-        assert (await device.read())["type"] == "conversation.deleted"
+        assert (await device.event())["type"] == "conversation.deleted"
         refused = await device.ask("send", conversation=made["id"], text="Hola")
         assert (refused["type"], refused["code"]) == ("error", "not_found")
     assert (await ada.get(path, status=404))["code"] == "not_found"

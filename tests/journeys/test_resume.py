@@ -101,4 +101,4 @@ async def test_nothing_comes_after_unsubscribe(house: House, ada: Http) -> None:
         assert (await device.ask("ping"))["type"] == "pong"
         assert device.reader.types == []
         assert (await device.subscribe(conversation, after=device.reader.after))["recovered"]
-        assert (await device.read())["type"] == "message.created"
+        assert (await device.event())["type"] == "message.created"

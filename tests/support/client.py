@@ -167,6 +167,12 @@ class Chat:
             self.reader.take(frame)
         return frame
 
+    async def event(self) -> dict[str, Any]:
+        """The next event of a log: presence and typing, which may come between any two, are passed by."""
+        while "offset" not in (frame := await self.read()):
+            pass
+        return frame
+
     async def subscribe(self, conversation: str, after: dict[str, Any] | None = None) -> dict[str, Any]:
         """Follow a conversation."""
         return await self.ask("subscribe", conversation=conversation, **({"after": after} if after else {}))
