@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     fallbacks: str = Field(default="", alias="CHAT_FALLBACKS")
     """Who answers when a provider fails: `provider` or `provider:model`, separated by commas."""
     on_break: Literal["continue", "restart", "fail"] = Field(default="continue", alias="CHAT_ON_BREAK")
+    summary_provider: str | None = Field(default=None, alias="CHAT_SUMMARY_PROVIDER")
+    """Who sums up what fell out of a model's window; with neither this nor a model, nobody."""
+    summary_model: str | None = Field(default=None, alias="CHAT_SUMMARY_MODEL")
     connect_seconds: float = Field(default=5.0, gt=0, alias="CHAT_CONNECT_SECONDS")
     first_token_seconds: float = Field(default=120.0, gt=0, alias="CHAT_FIRST_TOKEN_SECONDS")
     between_tokens_seconds: float = Field(default=30.0, gt=0, alias="CHAT_BETWEEN_TOKENS_SECONDS")

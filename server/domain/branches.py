@@ -66,6 +66,15 @@ class Tree:
         """A parent; None above the first message."""
         return self.places[message] if message is not None else None
 
+    def path(self, message: str) -> list[Place]:
+        """The branch that leads to a message, from the first one. Errors: `NotFound`."""
+        at: Place | None = self.place(message)
+        path: list[Place] = []
+        while at is not None:
+            path.append(at)
+            at = self.above(at.parent)
+        return path[::-1]
+
     def siblings(self, place: Place) -> list[str]:
         """All versions of it, itself among them."""
         return list(place.siblings) or [place.id]

@@ -139,11 +139,15 @@ class ReplyQueued(Event, frozen=True, tag="reply.queued"):
 
 
 class ReplyProgress(Event, frozen=True, tag="reply.progress", omit_defaults=True):
-    """What is going on before the first token."""
+    """What is going on before the first token; with `waiting`, what the model does not get to see, and how much of that
+    is in the summary that it does.
+    """
 
     reply: str
     stage: str
     detail: str | None = None
+    left_out: int | None = None
+    summarized: int | None = None
 
 
 class ReplyStarted(Event, frozen=True, tag="reply.started", omit_defaults=True):

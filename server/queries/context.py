@@ -1,6 +1,7 @@
 """What a model gets to see: its character's instructions, and the last messages of the branch that fit.
 
 The oldest messages go first when there is not enough room; the instructions and the message to be answered never go.
+Where there is a summary of what went (`server.domain.summary`), it stands with the instructions, before the messages.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,14 +13,18 @@ from server.cache.contract import Cache
 from server.domain.errors import NotFound
 from server.domain.message import Message
 from server.domain.reply import Reply
+from server.domain.summary import clipped, latest
 from server.queries.windows import Windows
 from server.storage.reads import Reads
+from server.storage.summaries import Summaries
 
 _BATCH = 16
 _TOKENS_PER_TURN = 4
 _ANSWER_SHARE = 4
 """An answer without a limit of its own gets one part in so many of the window."""
-
+_SUMMARY_SHARE = 4
+"""A summary gets at most one part in so many of what the instructions leave."""
+_SUMMED_UP = "What was said before this, summed up:\n"
 
 Count = Callable[[Sequence[str]], list[int]]
 
@@ -30,13 +35,21 @@ class Context:
 
     prompt: Prompt
     left_out: int
+    summarized: int = 0
+    """So many of those left out are in the summary that the prompt has."""
+    kept: int = 0
+    """How many messages are in the prompt."""
+    summary_tokens: int = 0
+    """How long a summary may be to be read whole."""
 
 
 class Contexts:
     """Builds prompts."""
 
-    def __init__(self, reads: Reads, cache: Cache) -> None:
+    def __init__(self, reads: Reads, cache: Cache, summaries: Summaries | None = None) -> None:
+        """Without `summaries`, what does not fit is left out, and that is all."""
         self._reads = reads
+        self._summaries = summaries
         self._characters = KeptCharacters(reads, cache)
         self._windows = Windows(reads, cache)
 
@@ -45,9 +58,31 @@ class Contexts:
         conversation, version = await self._reads.conversation_at(reply.conversation)
         instructions = await self._instructions(conversation.character)
         messages = await self._windows(reply.conversation, version, reply.message)
-        answer = reply.settings.max_tokens or window // _ANSWER_SHARE
-        turns, left_out = fit(instructions, messages, window - answer, count or estimated)
-        return Context(_prompt(reply, model, turns), left_out)
+        budget, count = window - (reply.settings.max_tokens or window // _ANSWER_SHARE), count or estimated
+        turns, gone = fit(instructions, messages, budget, count)
+        left_out = gone + await self._reads.how_many_before(messages[0])
+        share = (budget - sum(count([instructions]))) // _SUMMARY_SHARE
+        summarized = 0
+        if left_out and (found := await self._summary(reply.conversation, messages)) is not None:
+            reach, text = found
+            if note := clipped(text, share - _TOKENS_PER_TURN, count):
+                before = left_out - gone
+                told = f"{instructions}\n\n{_SUMMED_UP}{note}".lstrip()
+                turns, gone = fit(told, messages, budget, count)
+                left_out, summarized = before + gone, before + min(gone, reach)
+        kept = len([message for message in messages if _turns(message)]) - gone
+        return Context(_prompt(reply, model, turns), left_out, summarized, kept, max(0, share))
+
+    async def _summary(self, conversation: str, messages: list[Message]) -> tuple[int, str] | None:
+        """A summary that ends among these messages, and how many of them are in it; none that has the question."""
+        if self._summaries is None or not (kept := await self._summaries.of(conversation)):
+            return None
+        path = [message.id for message in messages[:-1]]
+        found = latest(kept, path, await self._summaries.retracted(conversation))
+        if found is None or not found.text:
+            return None
+        reach = messages[: path.index(found.id) + 1]
+        return len([message for message in reach if _turns(message)]), found.text
 
     async def _instructions(self, character: str | None) -> str:
         if character is None:

@@ -147,6 +147,11 @@ class MessageDocument(StoredDocument):
                 partialFilterExpression={"key": {"$type": "string"}},
             ),
             IndexModel([("reply_to", ASCENDING)], partialFilterExpression={"reply_to": {"$type": "string"}}),
+            # What was taken back, which voids summaries.
+            IndexModel(
+                [("conversation", ASCENDING), ("retracted", ASCENDING), ("seq", ASCENDING)],
+                partialFilterExpression={"retracted": True},
+            ),
         ]
 
 
@@ -233,6 +238,23 @@ class AllowanceDocument(StoredDocument):
         ]
 
 
+class SummaryDocument(StoredDocument):
+    """What was said up to a message, whose id it has; see `server.domain.summary`."""
+
+    conversation: str
+    seq: int
+    text: str
+    retracted: int
+    model: str
+    at: datetime
+
+    class Settings:
+        """Beanie's."""
+
+        name = "summaries"
+        indexes: ClassVar = [IndexModel([("conversation", ASCENDING), ("at", DESCENDING)])]
+
+
 class EventDocument(StoredDocument):
     """A stored event: `(stream, version)` is unique, versions count 1, 2, 3 … without holes."""
 
@@ -260,5 +282,6 @@ DOCUMENTS: list[type[StoredDocument]] = [
     ReplyDocument,
     UsageDocument,
     AllowanceDocument,
+    SummaryDocument,
     EventDocument,
 ]

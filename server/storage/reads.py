@@ -78,6 +78,16 @@ class Reads:
             wanted = {"conversation": last.conversation}
         return found[::-1]
 
+    async def how_many_before(self, message: Message) -> int:
+        """How many messages of its branch came before a message; one walk of an index where that is chosen."""
+        if message.parent is None:
+            return 0
+        if not message.chosen:
+            return len((await self.tree(message.conversation)).path(message.parent))
+        wanted = {"conversation": message.conversation, "chosen": True, "seq": {"$lt": message.seq}}
+        async with reachable():
+            return await MessageDocument.collection().count_documents(wanted)
+
     async def lineage(self, last: Message, known: Collection[str], most: int) -> list[Message] | None:
         """The branch from a message down to the first whose parent is `known`; None where that is not near."""
         found = [last]

@@ -83,6 +83,17 @@ def fallback_links(settings: Settings, configs: list[ProviderConfig]) -> list[Li
     return links
 
 
+def summary_link(settings: Settings, configs: list[ProviderConfig]) -> Link | None:
+    """Who sums up what fell out of a window, if anybody does. Errors: `NotConfigured`."""
+    if settings.summary_provider is None and settings.summary_model is None:
+        return None
+    provider = settings.summary_provider or choose_provider(settings, configs)
+    names = [config.name for config in configs]
+    if provider not in names:
+        raise NotConfigured(f"CHAT_SUMMARY_PROVIDER={provider}, but only {', '.join(names)} is configured.")
+    return Link(provider, settings.summary_model)
+
+
 def _with_model(config: ProviderConfig, settings: Settings) -> ProviderConfig:
     """`CHAT_MODEL` is the model of the default provider."""
     if settings.model is not None and config.name == (settings.provider or config.name):

@@ -1,12 +1,14 @@
 """A worker process: what claims jobs, and what runs beside it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from providers.chain import Link
 from providers.tokens import warm
 from realtime.log.writer import Publisher
 from server.commands.line import Line
@@ -15,12 +17,15 @@ from server.sagas.reply.ends import Ends
 from server.settings import Settings
 from server.storage.abandoned import Abandoned
 from server.storage.database import stopped
+from server.storage.summaries import Summaries
 from server.telemetry import metrics_registry
 from server.wiring import reading
 from server.wiring.core import Core, collectors, core, now
+from server.wiring.providers import summary_link
 from server.workers.answering import Answering
 from server.workers.reply import ReplyJob
 from server.workers.runner import Rules, Runner
+from server.workers.summing import Summing
 from server.workers.sweeper import Sweeper
 from server.workers.waiting_line import WaitingLine
 
@@ -40,10 +45,13 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         publisher = Publisher(parts.log)
         turns = Line(parts.reads, parts.store, parts.announcer)
         ends = Ends(parts.store, parts.log, parts.announcer, turns, now, parts.instance)
+        link = summary_link(settings, list(parts.registry.configs))
+        summaries = Summaries() if link is not None else None
+        summing = _summing(parts, link) if link is not None else None
         answering = Answering(
             parts.registry,
             parts.health,
-            Contexts(parts.reads, parts.cache),
+            Contexts(parts.reads, parts.cache, summaries),
             parts.fallbacks,
             settings.on_break,
         )
@@ -61,6 +69,7 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
             parts.instance,
             settings.reply_seconds,
             now,
+            summing.after if summing is not None else lambda reply, context: None,
         )
         rules = Rules(settings.worker_concurrency, settings.lease_seconds, deliveries=settings.job_deliveries)
         lanes = parts.registry.names
@@ -70,12 +79,17 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         abandoned = Abandoned(parts.database, settings.lease_seconds / 2)
         following = reading.followers(settings, parts.database, engine, parts.instance, parts.log)
         async with asyncio.TaskGroup() as group:
-            beside = [
-                group.create_task(work.run()) for work in (publisher, sweeper, line, abandoned, *following)
-            ]
-            gauges = _gauges(runner, sweeper, publisher)
+            working = (publisher, sweeper, line, abandoned, *following, *([summing] if summing else ()))
+            beside = [group.create_task(work.run()) for work in working]
+            gauges = _gauges(runner, sweeper, publisher, summing.counts if summing else Counter())
             yield Worker(runner, metrics_registry(gauges, *collectors(parts)))
             await stopped(beside)
+
+
+def _summing(parts: Core, link: Link) -> Summing:
+    return Summing(
+        parts.reads, Summaries(), parts.registry, parts.health, parts.leases, parts.instance, link, now
+    )
 
 
 def _sweeper(parts: Core, ends: Ends, turns: Line) -> Sweeper:
@@ -94,7 +108,7 @@ def _sweeper(parts: Core, ends: Ends, turns: Line) -> Sweeper:
 
 
 def _gauges(
-    runner: Runner, sweeper: Sweeper, publisher: Publisher
+    runner: Runner, sweeper: Sweeper, publisher: Publisher, summed: Counter[str]
 ) -> dict[str, tuple[str, Callable[[], float]]]:
     counted = {
         "finished": "Jobs that were done.",
@@ -109,6 +123,11 @@ def _gauges(
         "deadline_exceeded": "Replies past their deadline.",
         "provider_unknown": "Replies whose provider no worker has.",
     }
+    summaries = {
+        "made": "Summaries of what fell out of a window.",
+        "failed": "Summaries that were not made, and are tried again with the conversation's next reply.",
+        "dropped": "Conversations that were not looked at, because too many waited.",
+    }
     gauges: dict[str, tuple[str, Callable[[], float]]] = {
         "replies_in_hand": ("Replies that are being made.", lambda: runner.active),
         "appends_refused_total": ("Appends to a log by an older attempt.", lambda: publisher.refused),
@@ -117,4 +136,6 @@ def _gauges(
         gauges[f"jobs_{name}_total"] = (description, lambda name=name: runner.counts[name])
     for name, description in mended.items():
         gauges[f"mended_{name}_total"] = (description, lambda name=name: sweeper.counts[name])
+    for name, description in summaries.items():
+        gauges[f"summaries_{name}_total"] = (description, lambda name=name: summed[name])
     return gauges

@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -30,6 +30,7 @@ from server.domain import wire
 from server.domain.errors import ChatError, NotFound, StaleAttempt, Unavailable
 from server.domain.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
 from server.domain.reply import Reply
+from server.queries.context import Context
 from server.sagas.reply.ends import Ends, closing
 from server.sagas.reply.limits import TooLate, within
 from server.sagas.reply.steps import (
@@ -51,6 +52,9 @@ from server.workers.generation import Generation, stopped_or_done
 
 _log = structlog.get_logger(__name__)
 
+After: TypeAlias = Callable[[Reply, Context], None]
+"""What is done when a reply has ended that a model was asked for; it must not wait, nor raise."""
+
 _NOTE_SECONDS = 1.0
 _SAVE_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 
@@ -65,6 +69,7 @@ class _Making:
     writer: DraftWriter
     generation: Generation
     step: Step = Step.VALIDATED
+    context: Context | None = None
 
 
 class ReplyJob:
@@ -84,6 +89,7 @@ class ReplyJob:
         worker: str,
         reply_seconds: float,
         clock: Callable[[], datetime],
+        after: After,
     ) -> None:
         self._store = store
         self._reads = reads
@@ -97,6 +103,7 @@ class ReplyJob:
         self._worker = worker
         self._reply_seconds = reply_seconds
         self._clock = clock
+        self._after = after
 
     async def run(self, job: Job, stop: asyncio.Event) -> None:
         """Make the reply that a job names.
@@ -166,6 +173,8 @@ class ReplyJob:
             ended = await self._outcome(making, point, claim, stop)
             await claim
             await self._finish(making, ended)
+            if making.context is not None:
+                self._after(reply, making.context)
         finally:
             claim.cancel()
             await asyncio.gather(claim, return_exceptions=True)
@@ -217,16 +226,28 @@ class ReplyJob:
         self._progress(reply, writer, "context")
         async with within(Step.CONTEXT):
             context = await self._answering.context(reply, *asked)
-        left_out = f"{context.left_out} older messages left out" if context.left_out else None
-        self._progress(reply, writer, "waiting", left_out)
+        making.context = context
+        self._progress(reply, writer, "waiting", context)
         making.step = Step.GENERATING
         await making.generation.run(
             self._answering.chain(reply, *asked), replace(context.prompt, kept=point.kept)
         )
 
-    def _progress(self, reply: Reply, writer: DraftWriter, stage: str, detail: str | None = None) -> None:
+    def _progress(
+        self, reply: Reply, writer: DraftWriter, stage: str, context: Context | None = None
+    ) -> None:
+        left_out = (context.left_out if context else 0) or None
+        summarized = (context.summarized if context else 0) or None
+        detail = f"{left_out} older messages left out" if left_out else None
+        if summarized:
+            detail = f"{detail}, {summarized} of them summed up"
         event = wire.ReplyProgress(
-            conversation=reply.conversation, reply=reply.id, stage=stage, detail=detail
+            conversation=reply.conversation,
+            reply=reply.id,
+            stage=stage,
+            detail=detail,
+            left_out=left_out,
+            summarized=summarized,
         )
         writer.event(event.body())
 
