@@ -29,8 +29,9 @@ export class Api {
     return this.http.post("v1/characters", character);
   }
 
-  conversations({ after, limit } = {}) {
-    return this.http.get("v1/conversations", { after, limit });
+  /** `archived`: those put away; `pinned`: those kept at the top, or the others. */
+  conversations({ after, limit, archived, pinned } = {}) {
+    return this.http.get("v1/conversations", { after, limit, archived, pinned });
   }
 
   conversation(id) {
@@ -47,6 +48,16 @@ export class Api {
 
   deleteConversation(id) {
     return this.http.delete(`v1/conversations/${part(id)}`);
+  }
+
+  /** The whole conversation as a file: `{name, blob}`. @param {string} id @param {"json" | "markdown"} format */
+  exported(id, format) {
+    return this.http.file(`v1/conversations/${part(id)}/export`, { format });
+  }
+
+  /** A new conversation out of what `exported` gave as JSON. */
+  importConversation(document) {
+    return this.http.post("v1/conversations/import", document);
   }
 
   messages(id, { before, after, limit } = {}) {

@@ -40,11 +40,24 @@ export class Http {
    * @throws {Refused | Unreachable | TimedOut} and whatever getting a token throws
    */
   async request(method, path, options = {}) {
+    return read(await this.#answer(method, path, options));
+  }
+
+  /** An answer that is a file, as it is. @returns {Promise<{name: string, blob: Blob}>} @throws as `request` does */
+  async file(path, query) {
+    const answer = await this.#answer("GET", path, { query });
+    if (!answer.ok) return read(answer);
+    const [, name = "file"] = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "") ?? [];
+    const blob = await answer.blob().catch(brokenOff);
+    return { name, blob };
+  }
+
+  async #answer(method, path, options) {
     const anonymous = options.token === null || !this.token;
     const token = anonymous ? null : await this.token();
     const answer = await this.#ask(method, path, options, token);
-    if (answer.status !== 401 || anonymous) return read(answer);
-    return read(await this.#ask(method, path, options, await this.token(token)));
+    if (answer.status !== 401 || anonymous) return answer;
+    return this.#ask(method, path, options, await this.token(token));
   }
 
   async #ask(method, path, { query, body }, token) {
@@ -64,10 +77,12 @@ export class Http {
   }
 }
 
+function brokenOff(cause) {
+  throw new Unreachable("The answer broke off.", { cause });
+}
+
 async function read(answer) {
-  const text = await answer.text().catch((cause) => {
-    throw new Unreachable("The answer broke off.", { cause });
-  });
+  const text = await answer.text().catch(brokenOff);
   const json = parsed(text);
   if (answer.ok) return json;
   // A proxy's error page is no problem document; its status is all that is known.

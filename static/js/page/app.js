@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Door } from "./door.js";
 import { CharacterDialog, DeleteDialog, ShortcutsDialog } from "./dialogs.js";
 import { inFlight } from "../client/index.js";
+import { shown } from "./list.js";
 import { Sidebar } from "./sidebar.js";
 import { Room } from "./room.js";
 import { SearchDialog } from "./search.js";
@@ -34,17 +35,18 @@ export function App({ salon }) {
   useEffect(() => {
     document.title = current?.title ? `${current.title} · Tertulia` : "Tertulia";
   }, [current?.title]);
-  // The conversation in sight was deleted, here or elsewhere.
+  // The conversation in sight was deleted, here or elsewhere. The address alone says what is in sight: effects come late on
+  // a busy machine, and by then somebody may have gone on to another one.
   useEffect(() => {
-    if (state.route === null && location.hash.startsWith("#/c/")) go(null);
-  }, [state.route]);
+    if (state.gone && location.hash.startsWith(`#/c/${state.gone}`)) go(null);
+  }, [state.gone]);
 
   if (state.status.phase === "signed out") return html`<${Door} salon=${salon} />`;
   const closed = phone && !drawer;
   return html`
     <div class=${drawer ? "house drawer-open" : "house"}>
       <a class="skip" href="#composer" onClick=${(event) => skip(event, composer)}>Skip to the message box</a>
-      <${Sidebar} salon=${salon} state=${state} hidden=${closed} onBegin=${begin} onDialog=${setDialog} onClose=${() => setDrawer(false)} />
+      <${Sidebar} salon=${salon} state=${state} hidden=${closed} onBegin=${begin} onDialog=${setDialog} onOpen=${go} onClose=${() => setDrawer(false)} />
       <button class="backdrop" tabindex="-1" aria-hidden="true" onClick=${() => setDrawer(false)}></button>
       <${Room}
         key=${state.route ?? "new"}
@@ -112,9 +114,10 @@ function take(event, action) {
 }
 
 function move(salon, step) {
-  const { conversations, route } = salon.state;
-  const at = conversations.findIndex(({ id }) => id === route);
-  const next = conversations[at < 0 ? 0 : at + step];
+  const { conversations, archive, route } = salon.state;
+  const list = shown(conversations, archive);
+  const at = list.findIndex(({ id }) => id === route);
+  const next = list[at < 0 ? 0 : at + step];
   if (next) go(next.id);
 }
 

@@ -3,7 +3,8 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { ChatError } from "../client/index.js";
-import { MOD, titleOf } from "./sidebar.js";
+import { titleOf } from "./list.js";
+import { MOD } from "./sidebar.js";
 import { html } from "./view.js";
 
 export function Dialog({ label, kind, onClose, children }) {
@@ -28,6 +29,8 @@ const SHORTCUTS = [
   [["Alt", "↓"], "Conversation below"],
   [["/"], "To the message box"],
   [["F2"], "Rename, on a conversation in the list"],
+  [["P"], "Pin or unpin, on a conversation in the list"],
+  [["E"], "Archive or put back, on a conversation in the list"],
   [["Del"], "Delete, on a conversation in the list"],
   [["?"], "These shortcuts"],
 ];

@@ -6,7 +6,8 @@ import { others } from "./activity.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Icon } from "./icons.js";
-import { titleOf } from "./sidebar.js";
+import { ItemMenu } from "./item-menu.js";
+import { titleOf } from "./list.js";
 import { StatusLine } from "./status-line.js";
 import { Thread } from "./thread.js";
 import { TitleEditor } from "./title-editor.js";
@@ -50,7 +51,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
 
   return html`
     <main class="room" inert=${covered}>
-      <${Header} salon=${salon} about=${about} conversation=${conversation} onMenu=${onMenu} onBegin=${onBegin} />
+      <${Header} salon=${salon} about=${about} conversation=${conversation} onMenu=${onMenu} onBegin=${onBegin} onDialog=${onDialog} />
       ${conversation
         ? html`<${Thread} salon=${salon} conversation=${conversation} about=${about} sent=${sent} sought=${state.sought} editing=${editing} onEdit=${edit} />`
         : html`<${Welcome} salon=${salon} state=${state} composer=${composer} onSend=${send} onDialog=${onDialog} />`}
@@ -63,7 +64,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
   `;
 }
 
-function Header({ salon, about, conversation, onMenu, onBegin }) {
+function Header({ salon, about, conversation, onMenu, onBegin, onDialog }) {
   const [renaming, setRenaming] = useState(false);
   const finish = (title) => {
     setRenaming(false);
@@ -83,6 +84,7 @@ function Header({ salon, about, conversation, onMenu, onBegin }) {
           ${conversation && html`<${Here} key=${conversation.id} salon=${salon} conversation=${conversation} />`}
         </p>
       </div>
+      ${about && html`<${ItemMenu} salon=${salon} item=${about} onRename=${() => setRenaming(true)} onDialog=${onDialog} />`}
       <button class="icon-button only-phone" aria-label="New conversation" onClick=${onBegin}><${Icon} name="plus" /></button>
     </header>
   `;

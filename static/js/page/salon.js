@@ -1,12 +1,12 @@
 /** The page's model: the client, the list of conversations, what can be chosen, and the verbs of the page. */
 
 import { ChatError, Client, SignedOut } from "../client/index.js";
+import { exported, save } from "./files.js";
 import { Identity } from "./identity.js";
+import { merged, withFirstPage } from "./list.js";
 import { recall, remember } from "./storage.js";
 
 const PAGE = 40;
-
-const byLatest = (a, b) => (b.updated_at ?? b.created_at).localeCompare(a.updated_at ?? a.created_at);
 
 export class Salon {
   /** @param {string | URL} url the server's address */
@@ -14,6 +14,8 @@ export class Salon {
     this.identity = new Identity(() => this.client.api);
     this.client = new Client({ url, token: (refused) => this.identity.token(refused) });
     this.subscribers = new Set();
+    /** Conversations begun here of which the server's list has not told yet. */
+    this.begun = new Set();
     this.state = {
       route: null,
       /** The message that somebody wants to see, in the conversation of the route. */
@@ -21,6 +23,11 @@ export class Salon {
       lookedFor: null,
       conversations: [],
       next: null,
+      /** Whether the list shows what was put away, and where that goes on. */
+      archive: false,
+      nextArchived: null,
+      /** The conversation that was deleted last, here or elsewhere. */
+      gone: null,
       loaded: false,
       models: [],
       characters: [],
@@ -59,8 +66,10 @@ export class Salon {
     await Promise.all([
       load(
         () => api.conversations({ limit: PAGE }),
-        ({ items, next }) => this.set({ conversations: items.sort(byLatest), next, loaded: true }),
+        ({ items, next }) => this.#firstPage({ conversations: items, next }),
       ),
+      // They are at the top however long nothing was said in them.
+      load(() => api.conversations({ pinned: true, limit: PAGE }), ({ items }) => this.#known(items)),
       load(() => api.models(), ({ items }) => this.set({ models: items })),
       load(() => api.characters({ limit: 200 }), ({ items }) => this.set({ characters: items })),
     ]);
@@ -68,40 +77,44 @@ export class Salon {
 
   async loadMore() {
     await this.attempt(async () => {
-      const { items, next } = await this.client.api.conversations({ after: this.state.next, limit: PAGE });
-      const known = new Set(this.state.conversations.map(({ id }) => id));
-      this.set({ conversations: [...this.state.conversations, ...items.filter(({ id }) => !known.has(id))], next });
+      const { archive } = this.state;
+      const cursor = archive ? "nextArchived" : "next";
+      const { items, next } = await this.client.api.conversations({ after: this.state[cursor], limit: PAGE, archived: archive });
+      this.set({ [cursor]: next });
+      this.#known(items);
     });
+  }
+
+  /** Shows what was put away, or the others again. */
+  async showArchive(archive) {
+    this.set({ archive, nextArchived: null });
+    if (archive) await this.loadMore();
+  }
+
+  #known(items) {
+    this.set({ conversations: merged(this.state.conversations, items) });
+  }
+
+  #firstPage(page) {
+    const { conversations, older } = withFirstPage(this.state.conversations, page, this.begun);
+    this.set({ conversations, next: older ? this.state.next : page.next, loaded: true });
   }
 
   /** Its title and settings as they are now. A snapshot does not tell what changed before it was taken. */
   async #lookUp(id) {
     const found = await this.attempt(() => this.client.api.conversation(id), { quiet: true });
     if (!found) return;
-    const others = this.state.conversations.filter((known) => known.id !== id);
-    const known = this.find(id);
-    this.set({ conversations: [...others, { ...known, ...found }].sort(byLatest) });
+    this.#known([{ ...this.find(id), ...found }]);
   }
 
   /** What the server says of the list, as it happens. */
   #listed(news) {
     if (news.removed) this.#forget(news.removed);
-    else if (news.changed) this.#place(news.changed);
-    else {
-      const known = new Set(news.conversations.map(({ id }) => id));
-      const oldest = news.next ? news.conversations.at(-1) : null;
-      // Older pages that were loaded stay; what is not on the first page, but would have to be, is gone.
-      const older = oldest ? this.state.conversations.filter((item) => !known.has(item.id) && byLatest(oldest, item) <= 0) : [];
-      const next = older.length ? this.state.next : news.next;
-      this.set({ conversations: [...news.conversations, ...older].sort(byLatest), next, loaded: true });
-    }
+    else if (news.changed) {
+      this.begun.delete(news.changed.id);
+      this.#known([news.changed]);
+    } else this.#firstPage(news);
     this.read();
-  }
-
-  /** A line of the list, as it is now; our own clock may have put it a little higher already. */
-  #place(item) {
-    const others = this.state.conversations.filter(({ id }) => id !== item.id);
-    this.set({ conversations: item.archived ? others : [...others, item].sort(byLatest) });
   }
 
   /** What is in sight is read. */
@@ -168,7 +181,9 @@ export class Salon {
       }),
     );
     if (!conversation) return null;
-    this.set({ conversations: [conversation, ...this.state.conversations], character: null });
+    this.begun.add(conversation.id);
+    this.#known([conversation]);
+    this.set({ character: null });
     this.send(conversation.id, text);
     return conversation.id;
   }
@@ -214,6 +229,38 @@ export class Salon {
     return this.#change(id, { title });
   }
 
+  /** Puts a conversation away, or back. */
+  archive(id, archived) {
+    return this.#change(id, { archived });
+  }
+
+  /** Keeps a conversation at the top of one's own list. */
+  async pin(id, pinned) {
+    const before = this.find(id);
+    this.#merge(id, { pinned });
+    const line = await this.attempt(() => this.client.api.moveTo(id, { pinned }));
+    this.#merge(id, { pinned: line ? line.pinned : before?.pinned });
+  }
+
+  /** @param {"json" | "markdown"} format */
+  async export(id, format) {
+    await this.attempt(async () => save(await this.client.api.exported(id, format)));
+  }
+
+  /** @param {Blob} file what was exported @returns {Promise<string | null>} the id of the new conversation */
+  async import(file) {
+    const document = await exported(file);
+    if (!document) {
+      this.notify("This file is no exported conversation.");
+      return null;
+    }
+    const made = await this.attempt(() => this.client.api.importConversation(document));
+    if (!made) return null;
+    this.begun.add(made.id);
+    this.#known([made]);
+    return made.id;
+  }
+
   async remove(id) {
     await this.attempt(async () => {
       await this.client.api.deleteConversation(id);
@@ -249,19 +296,19 @@ export class Salon {
   }
 
   #merge(id, changes) {
-    const { conversations } = this.state;
-    this.set({ conversations: conversations.map((known) => (known.id === id ? { ...known, ...changes } : known)) });
+    const known = this.find(id);
+    if (known) this.#known([{ ...known, ...changes }]);
   }
 
   #forget(id) {
     const conversations = this.state.conversations.filter((known) => known.id !== id);
-    this.set({ conversations, route: this.state.route === id ? null : this.state.route });
+    this.begun.delete(id);
+    this.set({ conversations, gone: id, route: this.state.route === id ? null : this.state.route });
   }
 
   /** Something was said here: it is the latest conversation now. */
   #touch(id) {
     this.#merge(id, { updated_at: new Date().toISOString() });
-    this.set({ conversations: [...this.state.conversations].sort(byLatest) });
   }
 
   #heard({ type, conversation, ...event }) {

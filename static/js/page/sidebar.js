@@ -1,14 +1,16 @@
 /** The list of conversations, latest first. */
 
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 
 import { Appearance } from "./appearance.js";
 import { Icon, Table } from "./icons.js";
+import { ItemMenu } from "./item-menu.js";
+import { latest, sections, shown, titleOf } from "./list.js";
 import { TitleEditor } from "./title-editor.js";
-import { ago, day, exactly } from "./times.js";
+import { ago, exactly } from "./times.js";
 import { html, useClock } from "./view.js";
 
-export function Sidebar({ salon, state, hidden, onBegin, onDialog, onClose }) {
+export function Sidebar({ salon, state, hidden, onBegin, onDialog, onOpen, onClose }) {
   return html`
     <nav class="sidebar" aria-label="Conversations" inert=${hidden}>
       <header class="sidebar-head">
@@ -22,6 +24,16 @@ export function Sidebar({ salon, state, hidden, onBegin, onDialog, onClose }) {
       <div class="sidebar-list"><${List} salon=${salon} state=${state} onDialog=${onDialog} /></div>
       <footer class="sidebar-foot">
         <${Connection} status=${state.status} />
+        <${Import} salon=${salon} onOpen=${onOpen} />
+        <button
+          class="icon-button"
+          aria-label="Archive"
+          aria-pressed=${state.archive}
+          title=${state.archive ? "Back from the archive" : "What was put away"}
+          onClick=${() => salon.showArchive(!state.archive)}
+        >
+          <${Icon} name="archive" />
+        </button>
         <button class="icon-button only-desktop" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${() => onDialog({ name: "shortcuts" })}>
           <${Icon} name="keyboard" />
         </button>
@@ -40,20 +52,32 @@ function Connection({ status }) {
   return html`<span class=${`connection ${status.phase === "open" ? "up" : "down"}`}><i></i>${word}</span>`;
 }
 
+/** A file that was exported becomes a conversation again. */
+function Import({ salon, onOpen }) {
+  const field = useRef(null);
+  const chosen = async ({ target }) => {
+    const [file] = target.files;
+    target.value = "";
+    const id = file && (await salon.import(file));
+    if (id) onOpen(id);
+  };
+  return html`
+    <input ref=${field} type="file" accept="application/json,.json" aria-label="A conversation that was exported" hidden onChange=${chosen} />
+    <button class="icon-button" aria-label="Import a conversation" title="Import a conversation" onClick=${() => field.current.click()}><${Icon} name="in" /></button>
+  `;
+}
+
 function List({ salon, state, onDialog }) {
   useClock(30_000);
   const now = new Date();
-  if (!state.conversations.length) {
-    return html`<p class="sidebar-empty">${state.loaded ? "What you talk about is kept here." : ""}</p>`;
-  }
-  const groups = Map.groupBy
-    ? Map.groupBy(state.conversations, (item) => day(latest(item), now))
-    : state.conversations.reduce((map, item) => {
-        const name = day(latest(item), now);
-        return map.set(name, [...(map.get(name) ?? []), item]);
-      }, new Map());
+  const { archive } = state;
+  const list = shown(state.conversations, archive);
+  const more = archive ? state.nextArchived : state.next;
+  const empty = archive ? "Nothing was put away." : state.loaded ? "What you talk about is kept here." : "";
   return html`
-    ${[...groups].map(
+    ${archive && html`<p class="sidebar-archive"><strong>Archive</strong><button class="button small quiet" onClick=${() => salon.showArchive(false)}>Back</button></p>`}
+    ${!list.length && html`<p class="sidebar-empty">${empty}</p>`}
+    ${sections(list, now).map(
       ([name, items]) => html`
         <section key=${name}>
           <h2>${name}</h2>
@@ -65,20 +89,18 @@ function List({ salon, state, onDialog }) {
         </section>
       `,
     )}
-    ${state.next && html`<button class="button quiet more" onClick=${() => salon.loadMore()}>Older conversations</button>`}
+    ${more && html`<button class="button quiet more" onClick=${() => salon.loadMore()}>Older conversations</button>`}
   `;
 }
-
-/** A conversation has no name before its first message. */
-export const titleOf = (item) => item.title || "New conversation";
-
-const latest = (item) => item.updated_at ?? item.created_at;
 
 function Item({ salon, item, now, current, onDialog }) {
   const [renaming, setRenaming] = useState(false);
   const title = titleOf(item);
   const key = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "F2") setRenaming(true);
+    if (event.key === "p") salon.pin(item.id, !item.pinned);
+    if (event.key === "e") salon.archive(item.id, !item.archived);
     if (event.key === "Delete") onDialog({ name: "delete", conversation: item });
   };
   if (renaming) {
@@ -102,6 +124,7 @@ function Item({ salon, item, now, current, onDialog }) {
         <button class="icon-button" aria-label=${`Delete “${title}”`} title="Delete" onClick=${() => onDialog({ name: "delete", conversation: item })}>
           <${Icon} name="trash" />
         </button>
+        <${ItemMenu} salon=${salon} item=${item} onRename=${() => setRenaming(true)} onDialog=${onDialog} />
       </div>
     </li>
   `;
