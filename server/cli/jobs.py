@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
+from providers.config import ProviderConfig
 from realtime.log.redis import RedisLog
 from realtime.queue.contract import Listed, State
 from realtime.queue.redis import RedisQueue
@@ -23,6 +24,7 @@ from server.commands.telling import Telling
 from server.domain.errors import NotFound
 from server.domain.message import Regeneration
 from server.domain.reply import Reply
+from server.sagas.reply.accounts import Accounts
 from server.sagas.reply.ends import Ends
 from server.settings import Settings
 from server.storage.database import database
@@ -146,9 +148,19 @@ async def jobs(settings: Settings) -> AsyncGenerator[Jobs]:
         log, queue = RedisLog(engine), RedisQueue(engine, settings.lease_seconds, settings.queue_depth)
         announcer = Announcer(log, queue, settings.provider or "")
         reads, store = Reads(), EventStore(client, wiring.allowances_of(settings))
-        ends = Ends(store, log, announcer, Line(reads, store, announcer), wiring.now, "operator")
+        # Without its context: what an operator ends is accounted for by what was written of it.
+        accounts = Accounts(_providers(settings))
+        ends = Ends(store, log, announcer, Line(reads, store, announcer), accounts, wiring.now, "operator")
         telling = Telling(reads, announcer, RedisSignals(engine, engine))
         yield Jobs(queue, reads, Writes(), ends, store, announcer, telling)
+
+
+def _providers(settings: Settings) -> list[ProviderConfig]:
+    """What is configured here, which need not be anything: the queue can be looked at without a key."""
+    try:
+        return wiring.provider_configs(settings)
+    except wiring.NotConfigured:
+        return []
 
 
 def _moment(seconds: float) -> str:

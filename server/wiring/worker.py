@@ -13,6 +13,7 @@ from providers.tokens import warm
 from realtime.log.writer import Publisher
 from server.commands.line import Line
 from server.queries.context import Contexts
+from server.sagas.reply.accounts import Accounts
 from server.sagas.reply.ends import Ends
 from server.settings import Settings
 from server.storage.abandoned import Abandoned
@@ -44,14 +45,16 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
     async with core(settings) as parts, reading.search_engine(settings, parts.database) as engine:
         publisher = Publisher(parts.log)
         turns = Line(parts.reads, parts.store, parts.announcer)
-        ends = Ends(parts.store, parts.log, parts.announcer, turns, now, parts.instance)
         link = summary_link(settings, list(parts.registry.configs))
         summaries = Summaries() if link is not None else None
         summing = _summing(parts, link) if link is not None else None
+        contexts = Contexts(parts.reads, parts.cache, summaries)
+        accounts = Accounts(parts.registry.configs, contexts)
+        ends = Ends(parts.store, parts.log, parts.announcer, turns, accounts, now, parts.instance)
         answering = Answering(
             parts.registry,
             parts.health,
-            Contexts(parts.reads, parts.cache, summaries),
+            contexts,
             parts.fallbacks,
             settings.on_break,
         )

@@ -9,6 +9,9 @@ import httpx2
 import pytest
 from pymongo import AsyncMongoClient
 
+from providers.config import ProviderConfig
+from providers.profiles import profile
+from providers.tokens import estimate
 from server.embedded.engines import EngineURLs
 from tests.support.audited import assert_kept
 from tests.support.cable import Cable
@@ -24,6 +27,7 @@ KILLS = sized(4, 50)
 AT_ONCE = 3
 TOKENS, PACE = 80, 100
 GENERATION = TOKENS / PACE
+FALLS_SILENT = "say 9 tokens, then fall silent"
 SLACK = 3.0
 """Seconds that two cores, which others use as well, may add."""
 
@@ -168,7 +172,7 @@ async def test_a_reply_that_kills_its_workers_is_given_up(
         conversation = await ada.conversation()
         async with chat(web.url, ada.token) as device:
             await device.subscribe(conversation)
-            reply = (await device.send(conversation, "say 9 tokens, then fall silent"))["reply"]
+            reply = (await device.send(conversation, FALLS_SILENT))["reply"]
             for attempt in (1, 2):
                 while not any(e["type"] == "reply.started" and e["attempt"] == attempt for e in device.heard):
                     await device.read()
@@ -176,9 +180,17 @@ async def test_a_reply_that_kills_its_workers_is_given_up(
                 await crew.full()
             end = await device.until_end(reply)
             assert (end["type"], end["code"], end["length"]) == ("reply.failed", "given_up", len(spoken(9)))
+            [span] = end["provenance"]
+            assert (span["outcome"], span["start"], span["end"]) == ("worker_lost", 0, end["length"])
+            # What was asked and what was written, as the model counts.
+            known = profile(ProviderConfig("openai", "openai"), span["model"])
+            asked, written = (estimate([text], known) for text in (FALLS_SILENT, spoken(9)))
+            assert (span["usage"]["input"], span["usage"]["output"]) == (asked, written)
             after = (await device.send(conversation, "say 5 tokens"))["reply"]
             assert (await device.until_end(after))["type"] == "reply.completed"
         assert (await ada.message(conversation, reply))["text"] == spoken(9)
+        stored = await ada.get(f"/v1/replies/{reply}")
+        assert (stored["usage"], stored["cost"]) == (span["usage"] | {"cached": 0, "reasoning": 0}, None)
     listed = await asyncio.to_thread(house.run, "jobs", "list", "--state", "dead")
     assert reply in listed.stdout
     retried = await asyncio.to_thread(house.run, "jobs", "retry", reply)

@@ -11,11 +11,11 @@ from typing import Any
 
 import structlog
 
-from providers.contract import estimate_tokens
 from realtime.errors import Unavailable as EngineAway
 from realtime.log.contract import Log
 from server.commands.announce import Announcer, ending
 from server.commands.line import Line
+from server.domain.answer import Usage, total_cost, total_usage
 from server.domain.errors import StaleAttempt
 from server.domain.events import (
     Event,
@@ -26,7 +26,8 @@ from server.domain.events import (
     ReplyGenerated,
 )
 from server.domain.events import UsageRecorded as Recorded
-from server.domain.reply import Reply, Timing, Usage
+from server.domain.reply import Reply, Timing
+from server.sagas.reply.accounts import Accounts
 from server.storage.cause import caused_by
 from server.storage.event_store import EventStore
 
@@ -42,6 +43,7 @@ class Ends:
         log: Log,
         announcer: Announcer,
         line: Line,
+        accounts: Accounts,
         clock: Callable[[], datetime],
         actor: str,
     ) -> None:
@@ -49,6 +51,7 @@ class Ends:
         self._log = log
         self._announcer = announcer
         self._line = line
+        self._accounts = accounts
         self._clock = clock
         self._actor = actor
 
@@ -76,7 +79,8 @@ class Ends:
         text = await self.draft(reply)
         now = self._clock()
         waited = _milliseconds(reply.created_at, reply.started_at or now)
-        used = Usage(input=0, output=estimate_tokens(text), exact=False) if reply.attempt else None
+        spans = await self._accounts.spans(reply, text)
+        nothing = Usage(input=0, output=0, exact=False) if reply.attempt else None
         return {
             "conversation": reply.conversation,
             "at": now,
@@ -85,7 +89,9 @@ class Ends:
             "text": text,
             "length": len(text),
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "usage": used,
+            "usage": total_usage(spans) or nothing,
+            "cost": total_cost(spans),
+            "provenance": spans,
             "timing": Timing(
                 queued_ms=waited, first_token_ms=None, total_ms=_milliseconds(reply.created_at, now)
             ),
