@@ -10,7 +10,7 @@ from collections.abc import Callable
 from realtime.frames import Event, Merged
 from realtime.outbox import Merger
 
-_SECONDS_EACH = 0.0002
+_SECONDS_EACH = 0.0003
 _LONGEST_SECONDS = 0.25
 
 

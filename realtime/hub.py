@@ -156,7 +156,7 @@ class Hub:
         try:
             await self._feed.follow(topic)
             reading = await self._log.read(topic, after)
-        except BaseException:
+        except BaseException:  # also cancelled: what stays attached would be delivered to for ever
             self.unsubscribe(subscription)
             raise
         known = state.position

@@ -94,6 +94,14 @@ async def others(engines: Engines, rounds: int) -> AsyncGenerator[Result]:
 
     servers = "tests.benchmarks.servers"
     yield await _other(
+        "the kernel alone",
+        "one write() of a ready frame after another",
+        [*module(f"{servers}.ready_frames"), "kernel"],
+        plan(),
+        engines,
+        rounds,
+    )
+    yield await _other(
         "uvloop transport.write",
         "a ready frame, no server at all: the limit",
         module(f"{servers}.ready_frames"),

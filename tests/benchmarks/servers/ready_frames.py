@@ -1,6 +1,9 @@
-"""The limit in Python: uvloop's `transport.write` of a ready frame to every connection, and nothing else."""
+"""Two limits: uvloop's `transport.write` of a ready frame to every connection, and nothing else; or, with the argument
+`kernel`, the kernel's own part of that: one `write` after another, with no event loop between them."""
 
 import asyncio
+import os
+import sys
 from typing import cast
 
 from websockets.server import ServerProtocol
@@ -38,10 +41,14 @@ async def _main() -> None:
         for transport in clients:
             transport.write(_READY)
 
+    def write() -> None:
+        for transport in clients:
+            os.write(transport.get_extra_info("socket").fileno(), _READY)
+
     server = await asyncio.get_running_loop().create_server(lambda: _Handshake(clients), "127.0.0.1", 0)
     say(port=server.sockets[0].getsockname()[1])
     async for command in commands():
-        await paced(command, send)
+        await paced(command, write if "kernel" in sys.argv else send)
 
 
 if __name__ == "__main__":
