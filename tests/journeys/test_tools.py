@@ -1,13 +1,15 @@
 """What an answer brings beside its text: thinking, sources, and calls of tools, which the client answers."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.client import Http, chat
-from tests.support.house import House
-from tests.support.talking_model import spoken
+from server.embedded.engines import EngineURLs
+from tests.support.client import Http, chat, http
+from tests.support.house import House, new_house
+from tests.support.talking_model import TalkingModel, spoken
 
 LOOK = {
     "name": "look",
@@ -130,3 +132,39 @@ async def test_what_a_model_would_refuse_is_refused_with_the_send(house: House, 
     assert (await ada.get(path))["items"] == []
     await ada.ask("PATCH", f"/v1/conversations/{conversation}", {"settings": said})
     await ada.post(path, {"text": "nobody need answer", "reply": False}, status=202)
+
+
+async def test_asking_again_and_saying_it_differently_refuse_it_too(house: House, ada: Http) -> None:
+    """By both ways in; the conversation stays as it was."""
+    conversation = await ada.conversation()
+    path, said = f"/v1/conversations/{conversation}/messages", {"model": "gpt-5-mini", "stop": ["END"]}
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(conversation)
+        sent = await device.send(conversation, "say 2 tokens")
+        await device.until_end(sent["reply"])
+        before = (await ada.get(path))["items"]
+        again = await device.ask("regenerate", reply=sent["reply"], settings=said)
+        other = await device.ask("edit", message=sent["message"], text="say 3 tokens", reply=said)
+        for answer in (again, other):
+            told = (answer["type"], answer["code"], answer["field"])
+            assert told == ("error", "unsupported_setting", "stop")
+    for method, way, body in (
+        ("POST", f"/v1/replies/{sent['reply']}/regenerate", {"settings": said}),
+        ("PATCH", f"/v1/messages/{sent['message']}", {"text": "say 3 tokens", "reply": said}),
+    ):
+        problem = await ada.ask(method, way, body, status=422)
+        assert (problem["code"], problem["field"]) == ("unsupported_setting", "stop")
+    assert (await ada.get(path))["items"] == before
+
+
+async def test_tools_are_refused_where_the_model_cannot_use_them(
+    tmp_path: Path, engines: EngineURLs, model: TalkingModel
+) -> None:
+    """The small model that comes along takes none: the send says so, and which field it is."""
+    house = new_house(tmp_path, engines, model, CHAT_LOCAL_MODEL_URL=model.base_url)
+    async with house.web() as web, http(web.url) as ada:
+        conversation = await ada.conversation()
+        path, said = f"/v1/conversations/{conversation}/messages", {"provider": "local", "tools": [LOOK]}
+        problem = await ada.post(path, {"text": USE, "reply": said}, status=422)
+        assert (problem["code"], problem["field"]) == ("unsupported_setting", "tools")
+        assert (await ada.get(path))["items"] == []
