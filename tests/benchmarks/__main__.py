@@ -16,8 +16,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import cache, fanout, idle, reads, sends, storm, tokens
+from tests.benchmarks import cache, fanout, idle, open_streams, reads, sends, storm, tokens
 from tests.benchmarks.machine import CORES, allow_many_files, description
+from tests.benchmarks.processes import Stuck
 from tests.benchmarks.tertulia import Engines, engines
 
 _console = Console(width=None if Console().is_terminal else 120)
@@ -71,7 +72,7 @@ async def _fanout(running: Engines, quick: bool, streams: int) -> None:
 
 
 async def _tokens(running: Engines, quick: bool, streams: int) -> None:
-    length = tokens.Length(tokens=100, answers=20) if quick else tokens.Length(tokens=200, answers=40)
+    length = tokens.QUICK if quick else tokens.LONG
     costs = _table(
         f"Token path: 50 tokens/s a stream, replies of {length.tokens} tokens, from send to end",
         "reader",
@@ -84,15 +85,42 @@ async def _tokens(running: Engines, quick: bool, streams: int) -> None:
     delays = _table(
         "Added time to first token, in milliseconds", "reader", "how", "answers", "median", "99th percentile"
     )
-    async for figure in tokens.measure(running, [1, streams], length):
-        match figure:
-            case tokens.Cost():
-                cells = (figure.reader, figure.how, str(figure.streams), f"{figure.tokens:,}")
-                costs.add_row(*cells, f"{figure.microseconds:.0f}", figure.parts)
-            case tokens.Delay():
-                cells = (figure.reader, figure.how, str(figure.answers))
-                delays.add_row(*cells, f"{figure.median:.1f}", f"{figure.worst:.1f}")
-    _console.print(costs, delays)
+    many, place = 200 if quick else 500, tokens.Place()
+    memory = _table(
+        f"Resident memory, {many} sockets and {many} model streams, in MiB",
+        "process",
+        "sockets alone",
+        "all streams open",
+        "KiB a stream",
+        "all stopped",
+    )
+    why = ""
+    try:
+        async with asyncio.timeout(length.seconds), tokens.paced(running) as url:
+            async for figure in tokens.measure(running, url, sorted({1, streams, 100}), length, place):
+                match figure:
+                    case tokens.Cost():
+                        cells = (figure.reader, figure.how, str(figure.streams), f"{figure.tokens:,}")
+                        costs.add_row(*cells, f"{figure.microseconds:.0f}", figure.parts)
+                    case tokens.Delay():
+                        cells = (figure.reader, figure.how, str(figure.answers))
+                        delays.add_row(*cells, f"{figure.median:.1f}", f"{figure.worst:.1f}")
+            place.name = f"Tertulia, {many} streams open"
+            held, begun = await open_streams.measure(running, url, many)
+            for one in held:
+                each = f"{(one.during - one.before) / many / 1024:.1f}"
+                before, during, after = (f"{n / 2**20:.1f}" for n in (one.before, one.during, one.after))
+                memory.add_row(one.process, before, during, each, after)
+            how = f"{many} streams, 25 begun a second"
+            delays.add_row("Tertulia", how, str(many), f"{begun.median:.1f}", f"{begun.worst:.1f}")
+    except Stuck as error:
+        why = str(error)
+    except TimeoutError:
+        why = f"{place.name} was being measured after {length.seconds:.0f} s, which is all there is"
+    _console.print(costs, delays, memory)
+    if why:
+        _console.print(f"The run did not come to its end: {why}", highlight=False, markup=False)
+        raise typer.Exit(1)
 
 
 async def _idle(running: Engines, quick: bool, streams: int) -> None:

@@ -28,8 +28,12 @@ _logs = itertools.count(1)
 
 
 COUNTING, CHATTING = "tests.benchmarks.load", "tests.benchmarks.chatting"
-RETURNING = "tests.benchmarks.returning"
-"""Clients that count frames, clients that send, and clients that come back."""
+RETURNING, HOLDING = "tests.benchmarks.returning", "tests.benchmarks.holding"
+"""Clients that count frames, that send, that come back, and whose replies are all in the middle."""
+
+
+class Stuck(RuntimeError):
+    """A measurement cannot end; the message says at what, and the last that the child wrote."""
 
 
 class Process:
@@ -38,6 +42,7 @@ class Process:
     def __init__(self, child: asyncio.subprocess.Process, log: Path) -> None:
         self._child = child
         self._log = log
+        self._told = "the start"
 
     @property
     def pid(self) -> int:
@@ -57,28 +62,37 @@ class Process:
     async def tell(self, command: str) -> None:
         """Send a command."""
         assert self._child.stdin
+        self._told = f"`{command[:80]}`"
         self._child.stdin.write(command.encode() + b"\n")
         await self._child.stdin.drain()
 
     async def hear(self, seconds: float = _START_SECONDS) -> dict[str, Any]:
         """The next object that it prints."""
         assert self._child.stdout
-        async with asyncio.timeout(seconds):
-            line = await self._child.stdout.readline()
+        try:
+            async with asyncio.timeout(seconds):
+                line = await self._child.stdout.readline()
+        except TimeoutError:
+            raise Stuck(f"{self._told}: no answer within {seconds:.0f} s\n{self._said()}") from None
         if not line:
-            raise RuntimeError(f"a child of the benchmark ended:\n{self._log.read_text()[-4000:]}")
+            raise Stuck(f"{self._told}: the child ended\n{self._said()}")
         return json.loads(line)
+
+    def _said(self) -> str:
+        return self._log.read_text()[-4000:]
 
     async def logged(self, event: str, seconds: float = _START_SECONDS) -> dict[str, Any]:
         """Wait for a line of its JSON log."""
-        async with asyncio.timeout(seconds):
-            while True:
-                for line in self._log.read_text().splitlines():
-                    if line.startswith("{") and (said := json.loads(line)).get("event") == event:
-                        return said
-                if self._child.returncode is not None:
-                    raise RuntimeError(f"a child of the benchmark ended:\n{self._log.read_text()[-4000:]}")
-                await asyncio.sleep(_POLL_SECONDS)
+        until = asyncio.get_running_loop().time() + seconds
+        while True:
+            for line in self._log.read_text().splitlines():
+                if line.startswith("{") and (said := json.loads(line)).get("event") == event:
+                    return said
+            if self._child.returncode is not None:
+                raise Stuck(f"waiting for {event!r}: the child ended\n{self._said()}")
+            if asyncio.get_running_loop().time() > until:
+                raise Stuck(f"waiting for {event!r}: not within {seconds:.0f} s\n{self._said()}")
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def stop(self) -> None:
         """Ask it to end, and kill it when it does not."""

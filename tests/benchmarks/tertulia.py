@@ -1,7 +1,7 @@
 """Our own processes under measurement: engines on the load's core, `web` and `worker` on the server's."""
 
 import secrets
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +94,11 @@ class Tertulia:
 
 @asynccontextmanager
 async def tertulia(
-    engines: Engines, model_url: str = "http://127.0.0.1:9/v1", *, worker: bool = False
+    engines: Engines,
+    model_url: str = "http://127.0.0.1:9/v1",
+    *,
+    worker: bool = False,
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[Tertulia]:
     """A web process, and a worker where there is one to be measured, on a database of their own."""
     database = f"bench_{secrets.token_hex(4)}"
@@ -107,6 +111,7 @@ async def tertulia(
         "CHAT_REDIS_URL": engines.urls.redis or "",
         "OPENAI_BASE_URL": model_url,
         "OPENAI_API_KEY": "none",
+        **(settings or {}),
     }
     async with AsyncExitStack() as stack:
 

@@ -12,14 +12,13 @@ from typing import Any
 
 from tests.benchmarks.fanout import following
 from tests.benchmarks.machine import LOAD_CORE, SERVER_CORE
-from tests.benchmarks.processes import CHATTING, Process, clients, module, running
+from tests.benchmarks.processes import CHATTING, Process, Stuck, clients, module, running
 from tests.benchmarks.servers.paced_model import FIRST_TOKEN_SECONDS, TOKEN_SECONDS
 from tests.benchmarks.tertulia import Engines, Tertulia, tertulia
 
 _ALONE = {"raw": "httpx2 lines + json", "sdk": "OpenAI SDK, async for", "ours": "our provider engine"}
 _SHORT, _LONG = 10, 100
 """Tokens of the answers whose beginning is timed: when one follows the other, and when many run side by side."""
-_LONG_ANSWERS = 3
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,17 @@ class Delay:
 
 @dataclass(frozen=True)
 class Length:
-    """How long is measured: tokens of a reply for its cost, and how many answers are timed at one stream."""
+    """Tokens of a reply, for its cost; how many answers are timed, at one stream, and of each of many."""
 
     tokens: int
     answers: int
+    rounds: int
+    seconds: float
+    """No run takes longer than this: it ends, and says where it was."""
+
+
+QUICK = Length(tokens=100, answers=20, rounds=1, seconds=300)
+LONG = Length(tokens=200, answers=40, rounds=3, seconds=570)
 
 
 @asynccontextmanager
@@ -63,29 +69,48 @@ async def paced(engines: Engines) -> AsyncGenerator[str]:
         yield f"http://127.0.0.1:{(await model.hear())['port']}/v1"
 
 
-async def measure(engines: Engines, streams: list[int], length: Length) -> AsyncGenerator[Cost | Delay]:
-    """All figures."""
-    async with paced(engines) as url:
-        for way, reader in _ALONE.items():
-            arguments = module("tests.benchmarks.servers.bare_streams", way, url)
-            async with running(arguments, core=SERVER_CORE, folder=engines.folder) as process:
-                await process.hear()
-                async for figure in _read(process, reader, "alone", streams, length, None):
-                    yield figure
-        async with tertulia(engines, url, worker=True) as ours:
-            plan = following(ours, await ours.conversations(max(streams)))
-            async with clients(CHATTING, plan, engines.folder) as chatters:
-                async for figure in _read(chatters, "Tertulia", "worker + web", streams, length, ours):
-                    yield figure
+@dataclass
+class Place:
+    """What is being measured now: for whoever ends a run that does not end."""
+
+    name: str = "the model's double"
+
+
+async def measure(
+    engines: Engines, url: str, streams: list[int], length: Length, place: Place
+) -> AsyncGenerator[Cost | Delay]:
+    """All figures, at each number of streams; `url` is the paced model's. Errors: `Stuck`."""
+    for way, reader in _ALONE.items():
+        arguments = module("tests.benchmarks.servers.bare_streams", way, url)
+        async with running(arguments, core=SERVER_CORE, folder=engines.folder) as process:
+            await process.hear()
+            async for figure in _read(process, reader, "alone", streams, length, None, place):
+                yield figure
+    # As many replies at once as there are streams: none waits for another to end.
+    concurrency = {"CHAT_WORKER_CONCURRENCY": str(max(64, *streams))}
+    place.name = "Tertulia, its start"
+    async with tertulia(engines, url, worker=True, settings=concurrency) as ours:
+        plan = following(ours, await ours.conversations(max(streams)))
+        async with clients(CHATTING, plan, engines.folder) as chatters:
+            async for figure in _read(chatters, "Tertulia", "worker + web", streams, length, ours, place):
+                yield figure
 
 
 async def _read(
-    process: Process, reader: str, how: str, streams: list[int], length: Length, ours: Tertulia | None
+    process: Process,
+    reader: str,
+    how: str,
+    streams: list[int],
+    length: Length,
+    ours: Tertulia | None,
+    place: Place,
 ) -> AsyncGenerator[Cost | Delay]:
     async def go(count: int, answers: int, tokens: int, gap: float) -> dict[str, Any]:
+        place.name = f"{reader}, {count} streams"
         await process.tell(f"go {count} {answers} {tokens} {gap}")
         told = await process.hear(answers * (tokens * TOKEN_SECONDS + 5) + 60)
-        assert told["tokens"] == count * answers * tokens, told["tokens"]
+        if told["tokens"] != (wanted := count * answers * tokens):
+            raise Stuck(f"{place.name}: of {wanted:,} tokens {told['tokens']:,} arrived")
         return told
 
     await go(max(streams), 2, 10, 0.01)
@@ -98,10 +123,11 @@ async def _read(
         parts = f"web {each[0]:.0f}, worker {each[1]:.0f}" if ours else ""
         yield Cost(reader, how, count, told["tokens"], sum(each), parts)
     yield _delay(reader, 1, "", await go(1, length.answers, _SHORT, 0.0))
-    most = max(streams)
-    told = await go(most, _LONG_ANSWERS, _LONG, _spread(most))
-    yield _delay(reader, most, "beginning one by one", told)
-    yield _delay(reader, most, "all at once", await go(most, 1, _SHORT, 0.0))
+    for count in streams:
+        if count > 1:
+            told = await go(count, length.rounds, _LONG, _spread(count))
+            yield _delay(reader, count, "beginning one by one", told)
+            yield _delay(reader, count, "all at once", await go(count, 1, _SHORT, 0.0))
 
 
 def _spread(streams: int) -> float:

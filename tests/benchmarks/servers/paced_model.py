@@ -1,7 +1,7 @@
 """A light server of OpenAI's protocol that answers at a pace: the chunks are made before anybody asks.
 
-The model's name says how many tokens are wanted (`tokens-300`). The first comes after `FIRST_TOKEN_SECONDS`, the others
-`TOKEN_SECONDS` apart. Prints its port.
+The model's name says how many tokens are wanted, and how many a second (`tokens-300-50`). The first comes after
+`FIRST_TOKEN_SECONDS`. Prints its port.
 """
 
 import asyncio
@@ -12,15 +12,16 @@ import msgspec
 from tests.benchmarks.children import commands, run, say
 
 FIRST_TOKEN_SECONDS = 0.1
-TOKEN_SECONDS = 0.02
+PER_SECOND = 50
+TOKEN_SECONDS = 1 / PER_SECOND
 TOKEN = " token"
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-def model(tokens: int) -> str:
+def model(tokens: int, per_second: int = PER_SECOND) -> str:
     """The name of a model that answers with so many tokens."""
-    return f"tokens-{tokens}"
+    return f"tokens-{tokens}-{per_second}"
 
 
 def _event(data: bytes) -> bytes:
@@ -62,6 +63,7 @@ class _Answering(asyncio.Protocol):
         self._left = 0
         self._tokens = 0
         self._due = 0.0
+        self._pause = TOKEN_SECONDS
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -77,7 +79,9 @@ class _Answering(asyncio.Protocol):
         if len(body) < length:
             return
         self._request = b""
-        self._tokens = self._left = int(msgspec.json.decode(body)["model"].rpartition("-")[2])
+        _, tokens, per_second = msgspec.json.decode(body)["model"].split("-")
+        self._tokens = self._left = int(tokens)
+        self._pause = 1 / int(per_second)
         self._due = self._loop.time() + FIRST_TOKEN_SECONDS
         self._loop.call_at(self._due, self._give)
 
@@ -88,7 +92,7 @@ class _Answering(asyncio.Protocol):
         self._transport.write(_HEAD + _FIRST if first else _NEXT)
         self._left -= 1
         if self._left:
-            self._due += TOKEN_SECONDS
+            self._due += self._pause
             self._loop.call_at(self._due, self._give)
             return
         counts = {"prompt_tokens": 9, "completion_tokens": self._tokens, "total_tokens": self._tokens + 9}
