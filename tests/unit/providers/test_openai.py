@@ -65,6 +65,19 @@ def test_the_last_account_counts() -> None:
     assert reading.usage == Usage(5, 3, exact=True)
 
 
+def test_the_account_has_its_parts() -> None:
+    """Of the input what was read before, of the output what was thought; neither of them null."""
+    told = {"prompt_tokens": 50, "completion_tokens": 30}
+    parts = {
+        "prompt_tokens_details": {"cached_tokens": 40, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 20},
+    }
+    reading, _ = _read({"choices": [], "usage": told | parts})
+    assert reading.usage == Usage(50, 30, exact=True, cached=40, reasoning=20)
+    reading, _ = _read({"choices": [], "usage": told | dict.fromkeys(parts)})
+    assert reading.usage == Usage(50, 30, exact=True)
+
+
 def test_done_ends_it() -> None:
     """The mark after the last chunk is no JSON."""
     reading, _ = _read()
