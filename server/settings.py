@@ -7,6 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from server.storage.causal import Preference
+
 Auth = Literal["guest", "token"]
 
 _SOCKETS_PER_USER = 100
@@ -24,6 +26,8 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=Path(".data"), alias="CHAT_DATA_DIR")
     mongodb_url: str | None = Field(default=None, alias="CHAT_MONGODB_URL")
     mongodb_database: str = Field(default="tertulia", alias="CHAT_MONGODB_DATABASE")
+    read_preference: Preference = Field(default="primary", alias="CHAT_READ_PREFERENCE")
+    """Who is asked for history, lists, search and exports."""
     redis_url: str | None = Field(default=None, alias="CHAT_REDIS_URL")
     meilisearch_url: str | None = Field(default=None, alias="CHAT_MEILISEARCH_URL")
     """Searched there, and not in MongoDB, where it is set."""

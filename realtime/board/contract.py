@@ -3,7 +3,7 @@
 A fact is whatever its writer means by it; the last writer is right. A *turn* is a fact that only one process has.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 
@@ -12,6 +12,10 @@ class Board(Protocol):
 
     async def put_up(self, name: str, fact: str, seconds: float) -> None:
         """Put a fact up in place of an earlier one."""
+        ...
+
+    async def raise_up(self, facts: Mapping[str, str], seconds: float) -> None:
+        """Put facts up, each unless a greater one is up, which then stays; greater by its characters, all of ASCII."""
         ...
 
     async def take_down(self, name: str) -> None:

@@ -1,12 +1,14 @@
 """The board on Redis or Valkey: a string with a time to live for each fact."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from realtime.redis import Client, Script, each, run, translated_errors
 
 _GIVE_BACK = Script(Path(__file__).parent / "give_turn_back.lua")
+
+_RAISE = Script(Path(__file__).parent / "raise.lua")
 
 
 def _fact(name: str) -> str:
@@ -30,6 +32,12 @@ class RedisBoard:
     async def put_up(self, name: str, fact: str, seconds: float) -> None:
         """See the port."""
         await self._do("SET", _fact(name), fact, "PX", _milliseconds(seconds))
+
+    async def raise_up(self, facts: Mapping[str, str], seconds: float) -> None:
+        """See the port."""
+        time = _milliseconds(seconds)
+        async with translated_errors():
+            await run(self._client, _RAISE, [([_fact(name)], [said, time]) for name, said in facts.items()])
 
     async def take_down(self, name: str) -> None:
         """See the port."""

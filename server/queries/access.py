@@ -1,4 +1,8 @@
-"""Reading with permission: what may somebody see?"""
+"""Reading with permission: what may somebody see?
+
+Whether they may is always asked of the primary, and so is what has a name of its own; pages and lists, which are most
+of what is read, come from where the operator prefers them.
+"""
 
 from server.domain.character import Character
 from server.domain.conversation import Conversation
@@ -6,6 +10,7 @@ from server.domain.errors import Forbidden
 from server.domain.listed import Listed
 from server.domain.message import Message
 from server.domain.reply import Reply
+from server.storage.causal import Causal
 from server.storage.lists import Lists
 from server.storage.pages import Cut, Page
 from server.storage.reads import Reads
@@ -14,9 +19,10 @@ from server.storage.reads import Reads
 class Queries:
     """Each method answers for one user. Errors: `NotFound`, `Forbidden`, `Invalid`, `Unavailable`."""
 
-    def __init__(self, reads: Reads, lists: Lists) -> None:
+    def __init__(self, reads: Reads, lists: Lists, causal: Causal) -> None:
         self._reads = reads
         self._lists = lists
+        self._causal = causal
 
     async def conversation(self, user: str, conversation: str) -> Conversation:
         """One conversation that the user takes part in."""
@@ -28,12 +34,14 @@ class Queries:
         self, user: str, cut: Cut, *, archived: bool = False, pinned: bool | None = None
     ) -> Page[Listed]:
         """The user's, the one with the latest message first: those put away, or the others; pinned ones, or others."""
-        return await self._lists.page(user, cut, archived=archived, pinned=pinned)
+        return await self._causal.read(
+            lambda: self._lists.page(user, cut, archived=archived, pinned=pinned), user
+        )
 
     async def messages(self, user: str, conversation: str, cut: Cut) -> Page[Message]:
         """A page of a conversation; without a cursor, the newest."""
         await self.conversation(user, conversation)
-        return await self._reads.messages(conversation, cut)
+        return await self._causal.read(lambda: self._reads.messages(conversation, cut), user, conversation)
 
     async def message(self, user: str, message: str) -> Message:
         """One message, on any branch."""

@@ -7,19 +7,22 @@ was found is checked against what is stored.
 from dataclasses import replace
 
 from server.search.contract import Found, SearchEngine, SearchQuery
+from server.storage.causal import Causal
 from server.storage.reads import Reads
 
 
 class Search:
     """Call it. Errors: `Unavailable`."""
 
-    def __init__(self, engine: SearchEngine, reads: Reads) -> None:
+    def __init__(self, engine: SearchEngine, reads: Reads, causal: Causal) -> None:
         self._engine = engine
+        self._causal = causal
         self._reads = reads
 
     async def __call__(self, user: str, query: SearchQuery) -> Found:
         """What one user finds."""
-        found = await self._engine.search(replace(query, reader=user))
+        wanted = replace(query, reader=user)
+        found = await self._causal.read(lambda: self._engine.search(wanted), user)
         known = await self._reads.conversations_among(list({hit.conversation for hit in found.hits}))
         titles = {one.id: one.title for one in known if one.admits(user)}
         hits = [

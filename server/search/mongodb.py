@@ -17,6 +17,7 @@ from pymongo.errors import OperationFailure
 
 from server.search.contract import MAX_TOTAL, Found, Hit, SearchDocument, SearchQuery, Side
 from server.search.words import Wanted, highlight, parse, words_of
+from server.storage.causal import preferred
 from server.storage.database import reachable
 
 _COLLECTION = "search"
@@ -115,7 +116,7 @@ class MongoSearch:
         raise AssertionError("the loop returns or raises")
 
     async def _search(self, query: SearchQuery, wanted: Wanted) -> Found:
-        rows = self.rows("live")
+        rows = preferred(self.rows("live"))
         stems: list[str] = await rows.distinct("stems", {"reader": query.reader})
         if not stems:
             return Found(hits=[], total=0)

@@ -17,6 +17,7 @@ from server.domain.conversation import OpenReply
 from server.domain.message import Role, Status
 from server.domain.reply import Timing, Trouble
 from server.domain.settings import Busy, ReplySettings
+from server.storage.causal import preferred
 
 Collection = AsyncCollection[dict[str, Any]]
 
@@ -30,6 +31,11 @@ class StoredDocument(Document):
     def collection(cls) -> Collection:
         """The driver's collection, for what is said better in MongoDB's own words."""
         return cast("Collection", cls.get_pymongo_collection())  # pyright: ignore[reportUnknownMemberType]: beanie's
+
+    @classmethod
+    def get_pymongo_collection(cls) -> Any:
+        """The same, also for what beanie says: as the read that goes on prefers it."""
+        return preferred(super().get_pymongo_collection())  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]: beanie's
 
 
 class CharacterDocument(StoredDocument):

@@ -21,6 +21,7 @@ from server.domain.quota import Quota
 from server.domain.upcasting import Before, upcast
 from server.storage.allowances import Allowances
 from server.storage.apply import Effects, Reason, effects
+from server.storage.causal import Causal
 from server.storage.cause import present_cause
 from server.storage.database import TRANSACTION, Client, reachable
 from server.storage.documents import (
@@ -74,8 +75,11 @@ def fact(document: Mapping[str, Any], before: Before | None = None) -> Fact:
 class EventStore:
     """Append and replay."""
 
-    def __init__(self, client: Client, allowances: Allowances | None = None) -> None:
+    def __init__(
+        self, client: Client, allowances: Allowances | None = None, causal: Causal | None = None
+    ) -> None:
         self._client = client
+        self._causal = causal
         self._allowances = allowances or Allowances(Quota())
 
     async def append(
@@ -123,12 +127,15 @@ class EventStore:
                 with pymongo.timeout(_APPEND_SECONDS):
                     await self._allowances.prepare(events)
                     async with self._client.start_session() as session:
-                        return await session.with_transaction(run, **TRANSACTION)
+                        version = await session.with_transaction(run, **TRANSACTION)
             except (DuplicateKeyError, BulkWriteError) as error:
                 pattern = _duplicate(error)
                 if pattern is None:
                     raise
                 raise (Duplicate if "key" in pattern else Stale) from error
+        if self._causal is not None:
+            await self._causal.wrote(session, stream, actor)
+        return version
 
     async def replay(self, stream: str) -> AsyncIterator[Stored]:
         """The events of one conversation, from the first. Errors: `Unavailable`."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from server.domain.conversation import Conversation
 from server.domain.listed import EXCERPT, LastMessage, Listed, unread
+from server.storage.causal import preferred
 from server.storage.database import reachable
 from server.storage.documents import ConversationDocument, MessageDocument, PlaceDocument
 from server.storage.pages import Cut, Order, Page, page
@@ -76,7 +77,7 @@ class Lists:
 
 async def _rows(conversations: Sequence[ConversationDocument]) -> dict[str, dict[str, Any]]:
     """By conversation: its row of the projection, or one made now where that is behind."""
-    collection = ConversationDocument.collection().database[COLLECTION]
+    collection = preferred(ConversationDocument.collection().database[COLLECTION])
     names = [document.id for document in conversations]
     rows = {row["_id"]: row async for row in collection.find({"_id": {"$in": names}})}
     for document in conversations:

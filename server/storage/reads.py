@@ -12,6 +12,7 @@ from server.domain.conversation import Conversation, OpenReply, missing
 from server.domain.errors import NotFound
 from server.domain.message import Message, Sent
 from server.domain.reply import Reply
+from server.storage.causal import preferred
 from server.storage.database import reachable
 from server.storage.documents import (
     CharacterDocument,
@@ -176,7 +177,7 @@ class Reads:
 
     async def about_texts(self, conversation: str) -> dict[str, dict[str, object]]:
         """What the transcript knows by now of the messages of a conversation: language, topics and mood, by id."""
-        collection = MessageDocument.collection().database["transcript"]
+        collection = preferred(MessageDocument.collection().database["transcript"])
         fields = {"language": 1, "topics": 1, "sentiment": 1}
         known = {"conversation": conversation, "topics": {"$exists": True}}
         async with reachable():

@@ -5,12 +5,16 @@ from typing import Any
 from server.domain.character import Character
 from server.domain.errors import NotFound
 from server.domain.listed import Place
+from server.storage.causal import Causal
 from server.storage.database import reachable
 from server.storage.documents import CharacterDocument, PlaceDocument, ReplyDocument
 
 
 class Writes:
     """Each method is one atomic write. Errors: `NotFound`, `Unavailable`."""
+
+    def __init__(self, causal: Causal | None = None) -> None:
+        self._causal = causal
 
     async def insert_character(self, character: Character) -> None:
         """Store a new character."""
@@ -39,7 +43,11 @@ class Writes:
             change["$max"] = {"read": place.read}
         async with reachable():
             name = PlaceDocument.named(user, conversation)
-            await PlaceDocument.collection().update_one({"_id": name}, change, upsert=True)
+            places = PlaceDocument.collection()
+            async with places.database.client.start_session() as session:
+                await places.update_one({"_id": name}, change, upsert=True, session=session)
+        if self._causal is not None:
+            await self._causal.wrote(session, user)
 
     async def request_cancel(self, reply: str) -> None:
         """Mark a reply as to be stopped; a mark, because the signal to its worker may be lost."""

@@ -31,6 +31,7 @@ from server.commands.announce import Announcer
 from server.domain.quota import Quota
 from server.settings import Settings
 from server.storage.allowances import Allowances
+from server.storage.causal import Causal
 from server.storage.database import Client, database
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
@@ -51,6 +52,7 @@ class Core:
     reads: Reads
     writes: Writes
     store: EventStore
+    causal: Causal
     allowances: Allowances
     log: Log
     feed: Feed
@@ -99,11 +101,13 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
         commands = await stack.enter_async_context(command_client(settings.redis_url))
         subscriptions = await stack.enter_async_context(subscription_client(settings.redis_url))
         registry = await stack.enter_async_context(Registry(configs))
-        log, writes = RedisLog(commands), Writes()
+        board = RedisBoard(commands)
+        causal = Causal(client, board, settings.read_preference)
+        log, writes = RedisLog(commands), Writes(causal)
         allowances = allowances_of(settings)
         queue = RedisQueue(commands, settings.lease_seconds, settings.queue_depth)
         instance, signals = f"{socket.gethostname()}-{os.getpid()}", RedisSignals(commands, subscriptions)
-        breakers = SharedBreakers(RedisBoard(commands), signals, instance)
+        breakers = SharedBreakers(board, signals, instance)
         policy = Policy(failures=settings.breaker_failures, rest=settings.breaker_rest_seconds)
         health = Health(breakers, policy)
         cache = await stack.enter_async_context(Levels(commands, subscriptions).running())
@@ -116,7 +120,8 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
             database=client,
             reads=Reads(),
             writes=writes,
-            store=EventStore(client, allowances),
+            store=EventStore(client, allowances, causal),
+            causal=causal,
             allowances=allowances,
             log=log,
             feed=RedisFeed(subscriptions) if isinstance(subscriptions, Redis) else ClusterFeed(subscriptions),

@@ -95,7 +95,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         hub = await stack.enter_async_context(_running_hub(parts))
         presence = await stack.enter_async_context(_running_presence(parts, hub))
         lists = Lists()
-        queries = Queries(parts.reads, lists)
+        queries = Queries(parts.reads, lists, parts.causal)
         defaults = ReplySettings(provider=parts.default_provider)
         names, fallback = parts.registry.names, parts.default_provider
         characters = KeptCharacters(parts.reads, parts.cache)
@@ -118,10 +118,12 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
                 tokens, parts.registry, parts.health, fallback, parts.allowances, now, guests=settings.guests
             ),
             CharacterRoutes(queries, Characters(parts.reads, parts.writes, characters, names, now)),
-            PortableRoutes(Exports(queries, parts.reads), BringIn(parts.store, parts.reads, now)),
+            PortableRoutes(
+                Exports(queries, parts.reads, parts.causal), BringIn(parts.store, parts.reads, now)
+            ),
             ConversationRoutes(queries, conversations, send, move),
-            SearchRoutes(Search(engine, parts.reads)),
-            AuditRoutes(Audit(parts.reads)),
+            SearchRoutes(Search(engine, parts.reads, parts.causal)),
+            AuditRoutes(Audit(parts.reads, parts.causal)),
             MessageRoutes(queries, branching),
             ReplyRoutes(queries, cancel, branching, results),
         )
@@ -129,6 +131,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             "sockets": ("Open sockets.", lambda: len(sockets.connections)),
             "event_streams": ("Open event streams.", lambda: len(streams.connections)),
             "topics": ("Conversations that this instance follows.", hub.topics),
+            "reads_elsewhere_total": ("Reads that no secondary answered.", lambda: parts.causal.elsewhere),
             "events_delivered_total": ("Events handed to subscribers.", lambda: hub.delivered),
         }
         metrics = metrics_registry(gauges, *collectors(parts))

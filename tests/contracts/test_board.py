@@ -29,6 +29,20 @@ async def test_a_fact_falls_down_by_itself(engine: Engine, name: str) -> None:
     await wait_until(gone)
 
 
+async def test_a_fact_is_only_raised(engine: Engine, name: str) -> None:
+    """Whoever is late with a lesser one changes nothing but how long it is up."""
+    board, other = engine.board, f"{name}-other"
+    await board.raise_up({name: "0002", other: "0001"}, 60)
+    await board.raise_up({name: "0001", other: "0003"}, 60)
+    assert await board.read([name, other]) == {name: "0002", other: "0003"}
+    await board.raise_up({name: "0001"}, 0.05)
+
+    async def gone() -> bool:
+        return await board.read([name]) == {}
+
+    await wait_until(gone)
+
+
 async def test_a_turn_is_had_by_one(engine: Engine, name: str) -> None:
     """Of many that want it, one has it; when it gives it back, another may."""
     board = engine.board

@@ -1,0 +1,91 @@
+"""Pages and lists come from secondaries, of which one is late, or hangs; nobody misses what they have said."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from server.embedded.engines import EngineURLs
+from tests.support.client import Http, chat, http
+from tests.support.house import House, new_house
+from tests.support.mongo_set import Member, mongo_set
+from tests.support.talking_model import TalkingModel, spoken
+
+SENDS = 12
+
+
+async def finds(member: Member) -> int:
+    """How many questions a member has been asked."""
+    return (await member.client.admin.command("serverStatus"))["opcounters"]["query"]
+
+
+async def has(member: Member, house: House, message: str) -> bool:
+    """Whether a member has a message by now."""
+    messages = member.client[house.environment["CHAT_MONGODB_DATABASE"]]["messages"]
+    return await messages.find_one({"_id": message}) is not None
+
+
+async def sees(reader: Http, conversation: str, message: str, seq: int) -> None:
+    """The newest message of a conversation, and of the list, must be this one."""
+    page, lines = await asyncio.gather(reader.messages(conversation), reader.get("/v1/conversations?limit=1"))
+    last = lines["items"][0]["last"]
+    assert (page[-1]["id"], last["id"], last["seq"]) == (message, message, seq)
+
+
+@pytest.mark.timeout(240)
+async def test_nobody_misses_what_they_have_said(
+    tmp_path: Path, engines: EngineURLs, model: TalkingModel
+) -> None:
+    """At once, at another instance, though one of the members that are asked stays behind, and then hangs."""
+    async with mongo_set(tmp_path) as members:
+        house = new_house(
+            tmp_path,
+            engines,
+            model,
+            CHAT_MONGODB_URL=members.url,
+            CHAT_READ_PREFERENCE="secondaryPreferred",
+        )
+        async with (
+            house.web() as here,
+            house.web() as there,
+            house.worker(),
+            http(here.url) as ada,
+            http(there.url, ada.token) as elsewhere,
+            chat(here.url, ada.token) as device,
+        ):
+            conversation = await ada.conversation()
+            await device.subscribe(conversation)
+
+            async def say(number: int) -> str:
+                return (await device.send(conversation, f"Owl {number}", reply=False))["message"]
+
+            before = [await finds(member) for member in (members.prompt, members.late)]
+            for number in range(1, SENDS + 1):
+                await sees(elsewhere, conversation, await say(number), number)
+            after = [await finds(member) for member in (members.prompt, members.late)]
+            assert all(more >= less + 5 for more, less in zip(after, before, strict=True))
+
+            async with members.late.behind():
+                for number in range(SENDS + 1, 2 * SENDS + 1):
+                    message = await say(number)
+                    await sees(elsewhere, conversation, message, number)
+                    assert not await has(members.late, house, message)
+                first = (await elsewhere.messages(conversation))[0]["id"]
+                await ada.ask("DELETE", f"/v1/messages/{first}", status=204)
+                assert (await elsewhere.messages(conversation))[0]["text"] == ""
+
+            reply = (await device.send(conversation, "say 9 tokens"))["reply"]
+            await device.until_end(reply)
+            assert (await elsewhere.message(conversation, reply))["text"] == spoken(9)
+
+            members.late.freeze()
+            try:
+                for number in range(4):
+                    message = await say(number)
+                    began = time.monotonic()
+                    assert (await elsewhere.messages(conversation))[-1]["id"] == message
+                    assert time.monotonic() - began < 15
+            finally:
+                members.late.thaw()
+        assert house.bugs == []
