@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -127,14 +127,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             MessageRoutes(queries, branching),
             ReplyRoutes(queries, cancel, branching, results),
         )
-        gauges = {
-            "sockets": ("Open sockets.", lambda: len(sockets.connections)),
-            "event_streams": ("Open event streams.", lambda: len(streams.connections)),
-            "topics": ("Conversations that this instance follows.", hub.topics),
-            "reads_elsewhere_total": ("Reads that no secondary answered.", lambda: parts.causal.elsewhere),
-            "events_delivered_total": ("Events handed to subscribers.", lambda: hub.delivered),
-        }
-        metrics = metrics_registry(gauges, *collectors(parts))
+        metrics = metrics_registry(_gauges(parts, sockets, streams, hub), *collectors(parts))
         app = application(
             Parts(
                 operations=[operation for room in routes for operation in room.operations()],
@@ -163,6 +156,21 @@ def ensure_secret(settings: Settings) -> Settings:
     except FileExistsError:
         pass  # made by an earlier run, or by another process of this one
     return settings.model_copy(update={"auth_secret": SecretStr(path.read_text())})
+
+
+def _gauges(
+    parts: Core, sockets: ChatSocket, streams: EventStream, hub: Hub
+) -> dict[str, tuple[str, Callable[[], float]]]:
+    return {
+        "sockets": ("Open sockets.", lambda: len(sockets.connections)),
+        "event_streams": ("Open event streams.", lambda: len(streams.connections)),
+        "topics": ("Conversations that this instance follows.", hub.topics),
+        "events_delivered_total": ("Events handed to subscribers.", lambda: hub.delivered),
+        "reads_elsewhere_total": (
+            "Reads that no secondary answered in time, asked of the primary.",
+            lambda: parts.causal.elsewhere,
+        ),
+    }
 
 
 @asynccontextmanager
