@@ -36,17 +36,22 @@ class _Waiting:
 
 
 class Outbox:
-    """Bounded by `max_bytes` of bodies that wait; answers are counted apart."""
+    """Bounded by `max_bytes` of bodies that wait; answers are counted apart.
+
+    Of an idle client it holds next to nothing: an empty queue alone would be half a kibibyte.
+    """
+
+    __slots__ = ("_bytes", "_last", "_max_bytes", "_merger", "_queue", "answer_bytes", "lapsed")
 
     def __init__(self, merger: Merger, max_bytes: int = 256 * 1024) -> None:
         self._merger = merger
         self._max_bytes = max_bytes
-        self._queue: deque[_Waiting | Answer] = deque()
+        self._queue: deque[_Waiting | Answer] | None = None
         self._last: dict[str, _Waiting] = {}
         self._bytes = 0
         self.answer_bytes = 0
         """Bytes of answers that wait."""
-        self.lapsed: set[str] = set()
+        self.lapsed: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self._queue)
@@ -59,7 +64,7 @@ class Outbox:
     def put(self, item: Outgoing) -> None:
         """Append an item; may merge it, or lapse its topic."""
         if isinstance(item, Answer):
-            self._queue.append(item)
+            self._append(item)
             self.answer_bytes += len(item.text)
             return
         if item.topic in self.lapsed:
@@ -81,7 +86,7 @@ class Outbox:
             return
         waiting = _Waiting(key, [item])
         self._last[item.topic] = waiting
-        self._queue.append(waiting)
+        self._append(waiting)
 
     def take(self) -> Outgoing | None:
         """The next frame, merged as far as possible; None when nothing waits."""
@@ -101,17 +106,22 @@ class Outbox:
 
     def forget(self, topic: str) -> None:
         """Drop what waits for a topic (it was unsubscribed, or a snapshot replaces it)."""
-        self.lapsed.discard(topic)
+        self.lapsed -= {topic}
         self._last.pop(topic, None)
-        for waiting in self._queue:
+        for waiting in self._queue or ():
             if isinstance(waiting, _Waiting) and not waiting.dropped and waiting.events[0].topic == topic:
                 self._bytes -= sum(len(event.body) for event in waiting.events)
                 waiting.dropped = True
                 waiting.events = []
 
+    def _append(self, item: _Waiting | Answer) -> None:
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append(item)
+
     def _lapse_largest(self, incoming: Event | Merged) -> None:
         sizes: dict[str, int] = {incoming.topic: len(incoming.body)}
-        for waiting in self._queue:
+        for waiting in self._queue or ():
             if isinstance(waiting, _Waiting):
                 for event in waiting.events:
                     sizes[event.topic] = sizes.get(event.topic, 0) + len(event.body)
@@ -119,7 +129,7 @@ class Outbox:
         if largest == incoming.topic:
             self._bytes -= len(incoming.body)
         self.forget(largest)
-        self.lapsed.add(largest)
+        self.lapsed |= {largest}
 
     def _merged(self, events: list[Event | Merged]) -> Outgoing:
         if len(events) == 1:

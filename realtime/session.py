@@ -94,6 +94,18 @@ _NAME_LENGTH = 64
 class Session:
     """`decode` makes a frame of text, or raises `Refused`. `packed`: the client speaks MessagePack."""
 
+    __slots__ = (
+        "_allowance",
+        "_bad_in_a_row",
+        "_counted_at",
+        "_decode",
+        "_limits",
+        "_names",
+        "_text",
+        "greeted",
+        "user",
+    )
+
     def __init__(
         self, decode: Callable[[str], ClientFrame], limits: Limits, now: float, *, packed: bool = False
     ) -> None:
