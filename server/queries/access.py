@@ -6,7 +6,7 @@ of what is read, come from where the operator prefers them.
 
 from server.domain.character import Character
 from server.domain.conversation import Conversation
-from server.domain.errors import Forbidden
+from server.domain.errors import Forbidden, NotFound
 from server.domain.listed import Listed
 from server.domain.message import Message
 from server.domain.reply import Reply
@@ -42,6 +42,14 @@ class Queries:
         """A page of a conversation; without a cursor, the newest."""
         await self.conversation(user, conversation)
         return await self._causal.read(lambda: self._reads.messages(conversation, cut), user, conversation)
+
+    async def around(self, user: str, conversation: str, message: str, limit: int) -> Page[Message]:
+        """A page with this message in the middle. Errors: `NotFound` where it is not on the branch."""
+        await self.conversation(user, conversation)
+        found = await self._reads.message(message)
+        if found.conversation != conversation or not found.chosen:
+            raise NotFound("message")
+        return await self._reads.around(found, limit)
 
     async def message(self, user: str, message: str) -> Message:
         """One message, on any branch."""

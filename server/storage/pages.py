@@ -61,10 +61,13 @@ class Order:
 
     def cursor(self, document: StoredDocument) -> str:
         """A place in the list."""
-        value = getattr(document, self.field)
+        return self.place(getattr(document, self.field), document.id)
+
+    def place(self, value: object, identity: str) -> str:
+        """The cursor of what has this value and this id."""
         if isinstance(value, datetime):
-            return f"{round(value.timestamp() * 1000)}.{document.id}"
-        return f"{value}.{document.id}"
+            return f"{round(value.timestamp() * 1000)}.{identity}"
+        return f"{value}.{identity}"
 
     def beyond(self, cursor: str, *, greater: bool, name: str) -> dict[str, Any]:
         """What lies on one side of a cursor. Errors: `Invalid`, which names the parameter."""

@@ -62,6 +62,15 @@ class Reads:
             )
         return Page(items=[Message.model_validate(d) for d in found], next=following, previous=previous)
 
+    async def around(self, message: Message, limit: int) -> Page[Message]:
+        """A page of the chosen branch with this message of it in the middle; on from there by its cursors."""
+        half = max(1, (limit - 1) // 2)
+        place = _BY_SEQ.place(message.seq, message.id)
+        before = await self.messages(message.conversation, Cut(before=place, limit=half))
+        after = await self.messages(message.conversation, Cut(after=place, limit=half))
+        items = [*before.items, message, *after.items]
+        return Page(items=items, next=after.next, previous=before.previous)
+
     async def branch(self, last: Message, limit: int) -> list[Message]:
         """The last `limit` messages of the branch that leads to a message, that one at the end.
 

@@ -14,6 +14,10 @@ _PROBLEM = "#/components/schemas/Problem"
 _QUERY = {
     "before": {"type": "string", "description": "A cursor: what comes before it."},
     "after": {"type": "string", "description": "A cursor: what comes after it."},
+    "around": {
+        "type": "string",
+        "description": "A message: a page with it in the middle, instead of a cursor.",
+    },
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
     "format": {"type": "string", "enum": ["json", "markdown"], "default": "json"},
     "archived": {"type": "boolean", "default": False, "description": "Those put away, or the others."},

@@ -41,6 +41,56 @@ def test_a_message_is_found_and_shown_in_its_place(tab: Tab) -> None:
     expect(tab.page.get_by_role("button", name="Newest")).to_be_visible()
 
 
+_NEAR_THE_END = """() => {
+  const thread = document.querySelector(".thread");
+  thread.scrollTop = thread.scrollHeight - thread.clientHeight - 720;
+  window.reading = document.querySelector(".message:nth-last-child(4)");
+  return reading.getBoundingClientRect().top;
+}"""
+
+
+def test_from_an_old_message_one_reads_on_to_the_newest(tab: Tab) -> None:
+    """What lies between is not loaded; scrolling down brings it without a jump, until the page is live again."""
+    filler = [f"Something else, number {number}. " + "More of it.\n" * 3 for number in range(160)]
+    conversation = said(tab, "A night in Málaga", "The observatory is closed on Mondays", *filler)
+    look_for(tab, "observ")
+    expect(tab.page.locator(".hit")).to_have_count(1, timeout=20_000)
+    tab.page.keyboard.press("Enter")
+    messages = tab.page.locator(".message")
+    expect(tab.page.locator(".message.sought")).to_be_in_viewport()
+    expect(messages.last).not_to_contain_text("number 159")
+    assert messages.count() < 111
+    tab.page.mouse.move(800, 400)
+    while tab.page.get_by_label("Loading newer messages").count():
+        known = messages.count()
+        # Just above where newer messages are fetched, so that the wheel alone brings them.
+        top = tab.page.evaluate(_NEAR_THE_END)
+        tab.page.mouse.wheel(0, 150)
+        tab.page.wait_for_function("known => document.querySelectorAll('.message').length > known", arg=known)
+        tab.page.wait_for_function(
+            "top => Math.abs(reading.getBoundingClientRect().top - top + 150) <= 1", arg=top
+        )
+    expect(messages.last).to_contain_text("number 159")
+    said_later = {"text": "Live again", "reply": False}
+    tab.ask("POST", f"/v1/conversations/{conversation}/messages", said_later)
+    expect(messages.last).to_contain_text("Live again")
+
+
+def test_newest_after_an_old_message(tab: Tab) -> None:
+    """The way back is one button; what was said meanwhile is there."""
+    filler = [f"Something else, number {number}. " + "More of it.\n" * 3 for number in range(90)]
+    said(tab, "A night in Málaga", "The observatory is closed on Mondays", *filler)
+    look_for(tab, "observ")
+    expect(tab.page.locator(".hit")).to_have_count(1, timeout=20_000)
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator(".message.sought")).to_be_in_viewport()
+    tab.page.get_by_role("button", name="Newest").click()
+    last = tab.page.locator(".message").last
+    expect(last).to_contain_text("number 89")
+    expect(last).to_be_in_viewport()
+    expect(tab.page.get_by_role("button", name="Newest")).to_have_count(0)
+
+
 def test_filters_and_nothing_found(tab: Tab) -> None:
     """Only replies, only this conversation; and a sentence where nothing is found."""
     conversation = said(tab, "One", "the zeppelin is here")
@@ -51,6 +101,29 @@ def test_filters_and_nothing_found(tab: Tab) -> None:
     tab.page.get_by_label("In this conversation").check()
     expect(hits).to_have_count(1)
     tab.page.get_by_label("Who said it").select_option("assistant")
+    expect(tab.page.get_by_text("Nothing was found.")).to_be_visible()
+
+
+def test_every_filter_of_the_contract(tab: Tab) -> None:
+    """Who, between two days, in which language, in which order; and more than fit on the first page."""
+    english = [f"The telescope was cleaned by the night watch of the observatory {n}" for n in range(24)]
+    said(tab, "One", *english, "El telescopio y el telescope estaban limpios anoche en la montaña")
+    hits = look_for(tab, "telescope")
+    expect(hits).to_have_count(20, timeout=20_000)
+    tab.page.get_by_role("button", name="More", exact=True).click()
+    expect(hits).to_have_count(25, timeout=20_000)
+    tab.page.get_by_label("In which language").select_option("es")
+    expect(hits).to_have_count(1)
+    tab.page.get_by_label("In which language").select_option("")
+    tab.page.get_by_label("Who said it").select_option("me")
+    tab.page.get_by_label("In which order").select_option("time")
+    expect(hits.first).to_contain_text("El telescopio")
+    tab.page.get_by_label("When").select_option("between")
+    tab.page.get_by_label("To", exact=True).fill("2020-01-01")
+    expect(tab.page.get_by_text("Nothing was found.")).to_be_visible()
+    tab.page.get_by_label("To", exact=True).fill("")
+    expect(hits).to_have_count(20)
+    tab.page.get_by_label("Topic").fill("no such topic")
     expect(tab.page.get_by_text("Nothing was found.")).to_be_visible()
 
 

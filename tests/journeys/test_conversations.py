@@ -75,6 +75,27 @@ async def test_messages_are_read_in_pages(ada: Http) -> None:
     assert [message["seq"] for message in again["items"]] == [5, 6, 7]
 
 
+async def test_a_page_around_a_message(ada: Http) -> None:
+    """It has the message in the middle and leads on both ways; at an end, no further; elsewhere there is none."""
+    conversation, other = await ada.conversation(), await ada.conversation()
+    path = f"/v1/conversations/{conversation}/messages"
+    sent = [(await ada.post(path, {"text": str(n), "reply": False}, 202))["message"] for n in range(1, 10)]
+    middle = await ada.get(f"{path}?around={sent[4]}&limit=3")
+    assert [message["seq"] for message in middle["items"]] == [4, 5, 6]
+    newer = await ada.get(f"{path}?after={middle['next']}&limit=9")
+    assert [message["seq"] for message in newer["items"]] == [7, 8, 9]
+    older = await ada.get(f"{path}?before={middle['previous']}&limit=9")
+    assert [message["seq"] for message in older["items"]] == [1, 2, 3]
+    first = await ada.get(f"{path}?around={sent[0]}&limit=5")
+    assert ([message["seq"] for message in first["items"]], first["previous"]) == ([1, 2, 3], None)
+    last = await ada.get(f"{path}?around={sent[-1]}&limit=5")
+    assert ([message["seq"] for message in last["items"]], last["next"]) == ([7, 8, 9], None)
+    elsewhere = f"/v1/conversations/{other}/messages?around={sent[0]}"
+    assert (await ada.get(elsewhere, status=404))["code"] == "not_found"
+    both = await ada.get(f"{path}?around={sent[0]}&before=3.", status=422)
+    assert both["field"] == "around"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

@@ -4,6 +4,7 @@ from server.commands.conversations import Conversations
 from server.commands.place import MovePlace
 from server.commands.send_message import SendMessage
 from server.domain.conversation import Conversation, ConversationChange, NewConversation
+from server.domain.errors import Invalid
 from server.domain.listed import Listed, Place
 from server.domain.message import Message, NewMessage, Sent
 from server.queries.access import Queries
@@ -51,7 +52,17 @@ class ConversationRoutes:
             Operation("PATCH", _ONE, "Change it", self.change_conversation, _TAG, change, one),
             Operation("PUT", _PLACE, "Say what you have read, or pin it", self.move, _TAG, Place, Listed),
             Operation("DELETE", _ONE, "Delete it", self.delete_conversation, _TAG, status=204),
-            Operation("GET", _MESSAGES, _PAGE, self.list_messages, _TAG, None, Page[Message], paged=True),
+            Operation(
+                "GET",
+                _MESSAGES,
+                _PAGE,
+                self.list_messages,
+                _TAG,
+                None,
+                Page[Message],
+                paged=True,
+                query=("around",),
+            ),
             Operation("POST", _MESSAGES, _SAY, self.send, _TAG, NewMessage, Sent, 202),
         ]
 
@@ -84,7 +95,12 @@ class ConversationRoutes:
 
     async def list_messages(self, call: Call) -> Page[Message]:
         """A page of a conversation."""
-        return await self._queries.messages(call.user.id, call.path["id"], call.cut())
+        cut, around = call.cut(), call.query.get("around")
+        if around and (cut.before or cut.after):
+            raise Invalid("invalid", "Give around or a cursor, not both.", field="around")
+        if around:
+            return await self._queries.around(call.user.id, call.path["id"], around, cut.limit)
+        return await self._queries.messages(call.user.id, call.path["id"], cut)
 
     async def send(self, call: Call) -> Sent:
         """Say something."""

@@ -60,8 +60,8 @@ export class Api {
     return this.http.post("v1/conversations/import", document);
   }
 
-  messages(id, { before, after, limit } = {}) {
-    return this.http.get(`v1/conversations/${part(id)}/messages`, { before, after, limit });
+  messages(id, { before, after, around, limit } = {}) {
+    return this.http.get(`v1/conversations/${part(id)}/messages`, { before, after, around, limit });
   }
 
   /** A message on any branch. */

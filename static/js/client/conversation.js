@@ -6,6 +6,7 @@
 import { find } from "./branches.js";
 import { heard, nobody, silent, Typist } from "./company.js";
 import { sha256 } from "./digest.js";
+import { excerptOf, goesOn, joined, withNewer, withOlder, withVoided } from "./excerpt.js";
 import { accepted, dropped, failed, matching, nothing, sending } from "./outgoing.js";
 import { apply, blank, hasOlder, install, prepend } from "./transcript.js";
 
@@ -17,6 +18,8 @@ export class Conversation {
     this.client = client;
     this.id = id;
     this.transcript = blank;
+    /** What is read far above the live end, or null: see `goTo`. */
+    this.excerpt = null;
     this.outgoing = nothing;
     /** Who is here and who types: `{users, count, typing}`. */
     this.company = nobody;
@@ -126,13 +129,54 @@ export class Conversation {
     return this.client.request({ type: "retract", message }, { keep: true });
   }
 
+  /** The messages that are read: those up to the live end, or an excerpt far above it. */
+  get shown() {
+    return this.excerpt?.messages ?? this.transcript.messages;
+  }
+
+  /** Whether there is more above what is shown. */
+  get hasOlder() {
+    return this.excerpt ? this.excerpt.previous !== null : hasOlder(this.transcript);
+  }
+
   /** Loads one page of older messages. @returns {Promise<boolean>} whether there may be more */
   async older() {
-    if (!hasOlder(this.transcript)) return false;
-    this.paging ??= this.#loadOlder().finally(() => {
-      this.paging = null;
-    });
-    return this.paging;
+    if (!this.hasOlder) return false;
+    return this.#paged(() => (this.excerpt ? this.#extend("previous") : this.#loadOlder()));
+  }
+
+  /** After `goTo`, loads the page below what is shown, until that has come to the live end. */
+  async newer() {
+    if (this.excerpt) await this.#paged(() => this.#extend("next"));
+  }
+
+  /**
+   * Goes to a message, however far above: if it is not near, it and its neighbours become an `excerpt`, and `older` and
+   * `newer` go on from there.
+   *
+   * @param {string} message @returns {Promise<boolean>} whether it is on the branch that is shown
+   */
+  async goTo(message) {
+    if (this.shown.some(({ id }) => id === message)) return true;
+    if (this.transcript.messages.some(({ id }) => id === message)) {
+      this.live();
+      return true;
+    }
+    try {
+      this.excerpt = excerptOf(await this.client.api.messages(this.id, { around: message, limit: 50 }));
+    } catch (error) {
+      if (error.code !== "not_found") throw error;
+      return false;
+    }
+    this.#join();
+    return true;
+  }
+
+  /** Back to the live end. */
+  live() {
+    if (!this.excerpt) return;
+    this.excerpt = null;
+    this.#tell(null);
   }
 
   // What the client passes on.
@@ -172,6 +216,8 @@ export class Conversation {
   #unfollow() {
     this.following = false;
     this.settled = false;
+    // Whoever comes back begins with the newest, as ever.
+    this.excerpt = null;
     this.typist.stop();
     this.client.unfollow(this);
   }
@@ -199,6 +245,8 @@ export class Conversation {
     const { transcript, verdict } = apply(this.transcript, frame);
     if (verdict === "gap") this.#mend();
     if (verdict !== "applied") return;
+    if (this.excerpt && !goesOn(this.transcript, transcript)) this.excerpt = null;
+    if (this.excerpt && frame.type === "message.retracted") this.excerpt = withVoided(this.excerpt, frame.message);
     this.transcript = transcript;
     this.client.mark(this);
     if (frame.type === "message.created") this.#showBack(frame.message);
@@ -251,6 +299,38 @@ export class Conversation {
   #showBack(message) {
     const entry = matching(this.outgoing, message);
     if (entry) this.outgoing = dropped(this.outgoing, entry.key);
+  }
+
+  #paged(load) {
+    this.paging ??= load().finally(() => {
+      this.paging = null;
+    });
+    return this.paging;
+  }
+
+  /** One page more, above or below the excerpt. @param {"previous" | "next"} side */
+  async #extend(side) {
+    const before = this.excerpt;
+    const cursor = before[side];
+    if (cursor !== null) {
+      const page = await this.client.api.messages(this.id, { [side === "next" ? "after" : "before"]: cursor, limit: 50 });
+      // Meanwhile one may have gone elsewhere.
+      if (this.excerpt?.[side] !== cursor) return this.hasOlder;
+      this.excerpt = side === "next" ? withNewer(this.excerpt, page) : withOlder(this.excerpt, page);
+    }
+    this.#join();
+    return this.hasOlder;
+  }
+
+  /** An excerpt that has come to the live end is part of the transcript; one that cannot is left. */
+  #join() {
+    const whole = joined(this.transcript, this.excerpt);
+    if (whole) {
+      this.transcript = whole;
+      this.cursor = this.excerpt.previous ?? undefined;
+    }
+    if (whole || this.excerpt.next === null) this.excerpt = null;
+    this.#tell(null);
   }
 
   async #loadOlder() {

@@ -56,7 +56,7 @@ export const hasOlder = (transcript) => (transcript.messages[0]?.parent ?? null)
 export const inFlight = (transcript) => transcript.messages.find((message) => !hasEnded(message));
 
 /** A stored message names a failure by its code alone, an event with a sentence. */
-function received({ error, text = "", ...message }) {
+export function received({ error, text = "", ...message }) {
   return { ...message, text, length: codePoints(text), error: typeof error === "string" ? { code: error } : (error ?? null) };
 }
 

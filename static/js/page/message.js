@@ -13,7 +13,7 @@ import { Versions } from "./versions.js";
 import { html, useWatched } from "./view.js";
 
 export function Message({ salon, conversation, id, character, last, editing, onEdit }) {
-  const message = useWatched(conversation, ({ transcript }) => transcript.messages.find((known) => known.id === id), id);
+  const message = useWatched(conversation, ({ shown }) => shown.find((known) => known.id === id), id);
   if (!message) return null;
   if (message.role === "user") {
     return html`<${Said} salon=${salon} conversation=${conversation} message=${message} editing=${editing} onEdit=${onEdit} />`;

@@ -40,6 +40,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
   };
 
   const edit = (id) => {
+    if (id && !conversation.shown.some((message) => message.id === id)) conversation.live();
     setEditing(id);
     if (!id) composer.current?.focus({ preventScroll: true });
   };

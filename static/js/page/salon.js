@@ -4,6 +4,7 @@ import { ChatError, Client, SignedOut } from "../client/index.js";
 import { exported, save } from "./files.js";
 import { Identity } from "./identity.js";
 import { merged, withFirstPage } from "./list.js";
+import { wish } from "./search-wish.js";
 import { recall, remember } from "./storage.js";
 
 const PAGE = 40;
@@ -127,11 +128,10 @@ export class Salon {
   }
 
   /** @returns {Promise<{hits: object[], total: number, problem?: string}>} */
-  async search(q, { role, days, conversation, limit }) {
-    const from = days ? new Date(Date.now() - days * 86_400_000).toISOString() : undefined;
-    const wanted = { q, role: role || undefined, conversation: conversation ?? undefined, from, limit };
+  async search(q, chosen, page) {
+    const about = { now: new Date(), me: this.client.user, route: this.state.route };
     try {
-      return await this.client.api.search(wanted);
+      return await this.client.api.search({ q, ...wish(chosen, about), ...page });
     } catch (error) {
       expected(error);
       return { hits: [], total: 0, problem: error.message };

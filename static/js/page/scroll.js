@@ -9,10 +9,14 @@ const distance = (element) => element.scrollHeight - element.clientHeight - elem
 /**
  * @param {{current: HTMLElement}} scroller @param {{current: HTMLElement}} content what grows in it
  * @param {string | undefined} first the first message's id: when it changes, older ones were put before it
+ * @param {boolean} live whether what is shown ends with the newest
  */
-export function useScroll(scroller, content, first) {
+export function useScroll(scroller, content, first, live = true) {
   const [away, setAway] = useState(false);
   const pinned = useRef(true);
+  // The end of an excerpt is not the newest: more comes below it, and one stays where one is.
+  const newestIsThere = useRef(live);
+  newestIsThere.current = live;
   useAnchor(scroller, content, first, pinned);
 
   useEffect(() => {
@@ -21,7 +25,7 @@ export function useScroll(scroller, content, first) {
     let last = room.scrollTop;
     const scrolled = () => {
       // Only going up leaves the newest: growth and smooth scrolling pass through "not at the end" as well.
-      if (distance(room) <= NEAR) pinned.current = true;
+      if (newestIsThere.current && distance(room) <= NEAR) pinned.current = true;
       else if (room.scrollTop < last) pinned.current = false;
       last = room.scrollTop;
       setAway(!pinned.current && distance(room) > NEAR);

@@ -3,31 +3,20 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Dialog } from "./dialogs.js";
+import { Filters } from "./search-filters.js";
+import { anything } from "./search-wish.js";
 import { ago, exactly } from "./times.js";
 import { html } from "./view.js";
 
 const PAUSE = 120; // so long nothing is typed before it is looked for
 const PAGE = 20;
 
-/** Who said it, as the filter offers it. */
-const WHO = [
-  ["", "Everybody"],
-  ["user", "People"],
-  ["assistant", "Replies"],
-];
-const SINCE = [
-  ["", "Any time"],
-  ["1", "Today"],
-  ["7", "This week"],
-  ["31", "This month"],
-];
-
 /** @param {{salon: object, route: string | null, onClose: () => void}} props */
 export function SearchDialog({ salon, route, onClose }) {
   const [text, setText] = useState(salon.state.lookedFor ?? "");
-  const [filters, setFilters] = useState({ role: "", days: "", here: false });
+  const [filters, setFilters] = useState(anything);
   const [chosen, setChosen] = useState(0);
-  const found = useSearch(salon, text, filters, route, () => setChosen(0));
+  const [found, more] = useSearch(salon, text, filters, () => setChosen(0));
   const list = useRef(null);
   const input = useRef(null);
   useEffect(() => input.current.select(), []);
@@ -66,17 +55,18 @@ export function SearchDialog({ salon, route, onClose }) {
         onInput=${(event) => setText(event.target.value)}
         onKeyDown=${key}
       />
-      <${Filters} route=${route} onChange=${(changes) => setFilters({ ...filters, ...changes })} />
+      <${Filters} chosen=${filters} route=${route} onChange=${(changes) => setFilters({ ...filters, ...changes })} />
       <ol class="search-hits" id="search-hits" role="listbox" aria-label="Found" ref=${list}>
         ${hits.map((hit, place) => html`<${Hit} key=${hit.id} id=${`hit-${place}`} hit=${hit} chosen=${place === chosen} onOpen=${() => open(hit)} />`)}
       </ol>
+      ${found?.total > hits.length && hits.length && html`<button class="button quiet small" onClick=${more}>More</button>`}
       <p class="search-count" role="status">${told(found)}</p>
     <//>
   `;
 }
 
-/** What is found, a moment after the last key; null while nothing is looked for. */
-function useSearch(salon, text, filters, route, onFound) {
+/** What is found, a moment after the last key, null while nothing is looked for; and how to get more of it. */
+function useSearch(salon, text, filters, onFound) {
   const [found, setFound] = useState(null);
   useEffect(() => {
     if (!text.trim()) {
@@ -85,7 +75,7 @@ function useSearch(salon, text, filters, route, onFound) {
     }
     let current = true;
     const timer = setTimeout(async () => {
-      const answer = await salon.search(text, { ...filters, conversation: filters.here ? route : null, limit: PAGE });
+      const answer = await salon.search(text, filters, { limit: PAGE });
       if (!current) return;
       setFound(answer);
       onFound();
@@ -95,21 +85,18 @@ function useSearch(salon, text, filters, route, onFound) {
       clearTimeout(timer);
     };
   }, [text, filters]);
-  return found;
+  const more = async () => {
+    const next = await salon.search(text, filters, { limit: PAGE, offset: found.hits.length });
+    // Where another search has answered meanwhile, this is no part of it.
+    setFound((now) => (now === found ? { ...next, total: Math.max(next.total, found.total), hits: added(found.hits, next.hits) } : now));
+  };
+  return [found, more];
 }
 
-function Filters({ route, onChange }) {
-  const select = (name, label, options) => html`
-    <select aria-label=${label} onChange=${(event) => onChange({ [name]: event.target.value })}>
-      ${options.map(([value, words]) => html`<option value=${value}>${words}</option>`)}
-    </select>
-  `;
-  return html`
-    <div class="search-filters">
-      ${select("role", "Who said it", WHO)} ${select("days", "When", SINCE)}
-      ${route && html`<label><input type="checkbox" onChange=${(event) => onChange({ here: event.target.checked })} />In this conversation</label>`}
-    </div>
-  `;
+/** Something new may have moved the pages against each other: nothing is shown twice. */
+function added(hits, next) {
+  const known = new Set(hits.map(({ id }) => id));
+  return [...hits, ...next.filter(({ id }) => !known.has(id))];
 }
 
 function told(found) {

@@ -2,7 +2,6 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
-import { hasOlder } from "../client/index.js";
 import { Icon, Table } from "./icons.js";
 import { Message, Pending } from "./message.js";
 import { useScroll } from "./scroll.js";
@@ -11,7 +10,8 @@ import { html, useWatched } from "./view.js";
 /** @param {{salon: object, conversation: object, about: object, sent: number, sought: string | null, editing: string | null, onEdit: (id: string | null) => void}} props */
 export function Thread({ salon, conversation, about, sent, sought, editing, onEdit }) {
   // Which messages there are, not what is in them: each one watches itself.
-  const ids = useWatched(conversation, ({ transcript }) => transcript.messages.map(({ id }) => id).join(" "));
+  const ids = useWatched(conversation, ({ shown }) => shown.map(({ id }) => id).join(" "));
+  const live = useWatched(conversation, ({ excerpt }) => !excerpt);
   const outgoing = useWatched(conversation, (it) => it.outgoing);
   const loaded = useWatched(conversation, (it) => it.loaded);
   const error = useWatched(conversation, (it) => it.error);
@@ -19,44 +19,49 @@ export function Thread({ salon, conversation, about, sent, sought, editing, onEd
 
   const scroller = useRef(null);
   const content = useRef(null);
-  const { away, toNewest, leave } = useScroll(scroller, content, order[0]);
+  const { away, toNewest, leave } = useScroll(scroller, content, order[0], live);
   useSought({ salon, conversation, loaded, sought, content, leave });
   useLayoutEffect(() => {
-    if (sent) toNewest({ smooth: false });
+    if (!sent) return;
+    conversation.live();
+    toNewest({ smooth: false });
   }, [sent]);
+  const toLive = () => {
+    conversation.live();
+    toNewest({ smooth: live });
+  };
 
   if (error) return html`<${Nowhere} error=${error} />`;
   const character = salon.characterOf(about);
   return html`
     <div class="thread" ref=${scroller} tabindex="-1">
       <div class="thread-content" ref=${content} data-loaded=${loaded}>
-        ${loaded && hasOlder(conversation.transcript) && html`<${Older} conversation=${conversation} scroller=${scroller} />`}
+        ${loaded && conversation.hasOlder && html`<${Beyond} key="older" side="older" edge=${order[0]} conversation=${conversation} scroller=${scroller} />`}
         <ol class="messages" aria-label="Messages">
           ${order.map(
             (id, index) =>
               html`<${Message} key=${id} id=${id} salon=${salon} conversation=${conversation} character=${character} last=${index === order.length - 1} editing=${editing === id} onEdit=${onEdit} />`,
           )}
-          ${outgoing.map((entry) => html`<${Pending} key=${entry.key} salon=${salon} conversation=${conversation} entry=${entry} />`)}
+          ${live && outgoing.map((entry) => html`<${Pending} key=${entry.key} salon=${salon} conversation=${conversation} entry=${entry} />`)}
         </ol>
+        ${!live && html`<${Beyond} key="newer" side="newer" edge=${order.at(-1)} conversation=${conversation} scroller=${scroller} />`}
         ${loaded && !order.length && !outgoing.length && html`<p class="thread-empty">Nobody has said a word yet.</p>`}
       </div>
     </div>
     <div class="newest-holder">
-      ${away && html`<button class="newest" onClick=${() => toNewest({ smooth: true })}><${Icon} name="down" />Newest</button>`}
+      ${(away || !live) && html`<button class="newest" onClick=${toLive}><${Icon} name="down" />Newest</button>`}
     </div>
   `;
 }
 
-/** Goes to a message that somebody looks for, and shows which it is; older pages are loaded up to it. */
+/** Goes to a message that somebody looks for, and shows which it is; what lies between is not loaded. */
 function useSought({ salon, conversation, loaded, sought, content, leave }) {
   useEffect(() => {
     if (!loaded || !sought) return undefined;
     let current = true;
     const go = async () => {
-      const there = () => conversation.transcript.messages.some(({ id }) => id === sought);
       leave();
-      while (current && !there() && hasOlder(conversation.transcript)) await conversation.older();
-      const element = current && there() && (await rendered(content.current, sought));
+      const element = (await conversation.goTo(sought)) && current && (await rendered(content.current, sought));
       if (!element) {
         if (current) salon.notify("That message is not on the branch that is shown.");
         return;
@@ -82,27 +87,26 @@ async function rendered(content, id) {
   return null;
 }
 
-/** At the top: loads the page before when it comes into sight. */
-function Older({ conversation, scroller }) {
+/** At the top, or at the bottom of an excerpt: loads the page beyond when it comes into sight. */
+function Beyond({ side, edge, conversation, scroller }) {
   const element = useRef(null);
   const [trouble, setTrouble] = useState(null);
   const load = () => {
     setTrouble(null);
-    conversation.older().catch((error) => setTrouble(error.message));
+    conversation[side]().catch((error) => setTrouble(error.message));
   };
   // Watched anew after each page: a page that does not fill the room must bring the next one.
-  const first = conversation.transcript.messages[0]?.id;
   useEffect(() => {
     const observer = new IntersectionObserver(([entry]) => entry.isIntersecting && load(), {
       root: scroller.current,
-      rootMargin: "600px 0px 0px 0px",
+      rootMargin: "600px 0px",
     });
     observer.observe(element.current);
     return () => observer.disconnect();
-  }, [first]);
+  }, [edge]);
   return html`
     <div class="older" ref=${element}>
-      ${trouble ? html`<p>${trouble}</p><button class="button quiet" onClick=${load}>Try again</button>` : html`<span class="older-dots" aria-label="Loading older messages"></span>`}
+      ${trouble ? html`<p>${trouble}</p><button class="button quiet" onClick=${load}>Try again</button>` : html`<span class="older-dots" aria-label=${`Loading ${side} messages`}></span>`}
     </div>
   `;
 }

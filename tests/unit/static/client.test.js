@@ -188,6 +188,84 @@ test("older messages come page by page until there are no more", async () => {
   assert.equal(await conversation.older(), false);
 });
 
+const long = (count) =>
+  Array.from({ length: count }, (_, i) => {
+    const common = { id: `msg_${i + 1}`, seq: i + 1, role: "user", text: `${i + 1}`, status: "completed" };
+    return { ...common, parent: i ? `msg_${i}` : null, created_at: "2026-11-22T10:00:00Z" };
+  });
+const shown = () => conversation.shown.map((message) => Number(message.text));
+const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+/** Follows a conversation of 300 messages, and goes to the 100th. */
+async function gone() {
+  server.messages = long(300).slice(-50);
+  conversation.watch(() => {});
+  await connected();
+  server.messages = long(300);
+  assert.equal(await conversation.goTo("msg_100"), true);
+}
+
+test("one goes to an old message without what lies between, and reads on both ways until it is live", async () => {
+  await gone();
+  assert.deepEqual(shown(), range(75, 124));
+  await conversation.older();
+  assert.deepEqual(shown(), range(25, 124));
+  for (const end of [174, 224]) {
+    await conversation.newer();
+    assert.deepEqual(shown(), range(25, end));
+    assert.ok(conversation.excerpt);
+  }
+  await conversation.newer();
+  assert.equal(conversation.excerpt, null);
+  assert.deepEqual(shown(), range(25, 300));
+  await conversation.older();
+  assert.deepEqual(shown(), range(1, 300));
+  assert.ok(!conversation.hasOlder);
+});
+
+test("while one reads above, what is said goes on below; a message taken back is gone there too", async () => {
+  await gone();
+  const before = conversation.transcript.messages.at(-1);
+  server.publish({ type: "message.created", message: { ...before, id: "msg_301", seq: 301, parent: before.id, text: "301" } });
+  server.publish({ type: "message.retracted", message: "msg_99" });
+  await until(() => conversation.transcript.messages.at(-1).id === "msg_301", "said");
+  await until(() => conversation.shown.find(({ id }) => id === "msg_99").retracted, "taken back");
+  assert.equal(shown().at(-1), 124);
+  conversation.live();
+  assert.deepEqual(shown(), range(251, 301));
+});
+
+test("another branch that is chosen is shown at once", async () => {
+  await gone();
+  const other = { ...long(1)[0], id: "msg_other", seq: 301, parent: "msg_260", text: "301" };
+  server.publish({ type: "message.created", message: other, version: 9 });
+  server.publish({ type: "branch.chosen", head: "msg_other", version: 9, messages: [other] });
+  await until(() => conversation.excerpt === null, "left");
+  assert.equal(conversation.shown.at(-1).id, "msg_other");
+});
+
+test("a message that is near is there; one that is nowhere changes nothing", async () => {
+  await gone();
+  assert.equal(await conversation.goTo("msg_none"), false);
+  assert.deepEqual(shown(), range(75, 124));
+  assert.equal(await conversation.goTo("msg_290"), true);
+  assert.equal(conversation.excerpt, null);
+  assert.equal(await conversation.goTo("msg_240"), true);
+  assert.equal(conversation.excerpt, null, "its page touches the live end");
+  assert.deepEqual(shown(), range(215, 300));
+});
+
+test("whoever comes back begins with the newest", async () => {
+  server.messages = long(300).slice(-50);
+  const leave = conversation.watch(() => {});
+  await connected();
+  server.messages = long(300);
+  await conversation.goTo("msg_100");
+  leave();
+  conversation.watch(() => {});
+  assert.deepEqual(shown(), range(251, 300));
+});
+
 test("problems over HTTP are errors with the server's code and sentence", async () => {
   await assert.rejects(client.api.reply("msg_none"), (error) => {
     assert.ok(error instanceof Refused);

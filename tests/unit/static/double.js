@@ -118,14 +118,27 @@ export class Double {
     if (request.headers.authorization !== `Bearer ${this.goodToken}`) {
       return answer(401, { code: "unauthenticated", detail: "Who are you?", status: 401 }, "application/problem+json");
     }
-    if (url.pathname.endsWith("/messages")) return answer(200, this.page(url.searchParams));
+    if (url.pathname.endsWith("/messages")) {
+      const page = this.page(url.searchParams);
+      if (page) return answer(200, page);
+    }
     if (url.pathname === "/v1/me") return answer(200, { id: "usr_1" });
     return answer(404, { code: "not_found", detail: "There is nothing here.", status: 404 }, "application/problem+json");
   }
 
   page(query) {
-    const end = query.has("before") ? Number(query.get("before")) : this.messages.length;
-    const start = Math.max(0, end - Number(query.get("limit")));
-    return { items: this.messages.slice(start, end), next: null, previous: start > 0 ? String(start) : null };
+    const limit = Number(query.get("limit"));
+    const all = this.messages;
+    const at = all.findIndex(({ id }) => id === query.get("around"));
+    if (query.has("around") && at < 0) return null;
+    let end = query.has("before") ? Number(query.get("before")) : all.length;
+    if (query.has("after")) end = Number(query.get("after")) + limit;
+    if (query.has("around")) end = at + limit / 2;
+    const start = Math.max(0, end - limit);
+    return {
+      items: all.slice(start, end),
+      next: end < all.length ? String(end) : null,
+      previous: start > 0 ? String(start) : null,
+    };
   }
 }
