@@ -5,6 +5,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Tab, Visitor
+from tests.browser.test_conversation import LONG
 
 _WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 _BRIGHTNESS = """() => {
@@ -54,10 +55,10 @@ def test_only_the_keyboard(tab: Tab) -> None:
     expect(tab.composer).to_be_focused()
     keys.type("One line")
     keys.press("Shift+Enter")
-    keys.type("and another")
+    keys.type(LONG)  # a short answer would have ended before anybody looked
     keys.press("Enter")
     said = tab.page.locator(".message.said .bubble")
-    expect(said).to_have_text("One line\nand another", use_inner_text=True)
+    expect(said).to_have_text(f"One line\n{LONG}", use_inner_text=True)
     tab.growing()
     keys.press("Escape")
     tab.ended("cancelled")
