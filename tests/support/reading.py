@@ -10,10 +10,11 @@ from typing import Any
 
 from uuid_utils import uuid7
 
+from server.domain import branches
 from server.domain import conversation as decisions
 from server.domain.conversation import ConversationChange, NewConversation
 from server.domain.events import Event, MessageCreated, ReplyCompleted, ReplyRequested, ReplyStarted
-from server.domain.message import NewMessage
+from server.domain.message import Edit, NewMessage
 from server.domain.reply import Timing
 from server.domain.settings import ReplySettings
 from server.enrichment.enricher import Enricher
@@ -23,6 +24,7 @@ from server.projections.conversation_list import ConversationList
 from server.projections.rebuild import Rebuild
 from server.projections.search_index import SearchIndex
 from server.projections.transcript import Transcript
+from server.search.contract import SearchEngine
 from server.search.mongodb import MongoSearch
 from server.storage.database import Client, database
 from server.storage.event_feed import EventFeed
@@ -49,7 +51,7 @@ class Library:
     name: str
     store: EventStore
     reads: Reads
-    engine: MongoSearch
+    engine: SearchEngine
     checkpoints: Checkpoints
     projections: dict[str, Projection]
 
@@ -95,6 +97,31 @@ class Library:
         """Take a conversation away."""
         state, version = await self.reads.conversation_at(conversation)
         await self.store.append(decisions.delete(state, user, now()), expected=version, actor=user)
+
+    async def edit(self, conversation: str, message: str, text: str, user: str = ADA) -> list[Event]:
+        """Say a message differently, and want no reply; its events."""
+        state, version = await self.reads.conversation_at(conversation)
+        tree, new = await self.reads.tree(conversation), Edit(text=text, reply=False)
+        events = branches.edit(state, tree, user, message, new, ReplySettings(), now())
+        await self.store.append(events, expected=version, actor=user)
+        return events
+
+    async def choose(self, conversation: str, message: str, user: str = ADA) -> None:
+        """Go on with the branch of a message."""
+        state, version = await self.reads.conversation_at(conversation)
+        events = branches.choose(state, await self.reads.tree(conversation), user, message, now())
+        await self.store.append(events, expected=version, actor=user)
+
+    async def retract(self, conversation: str, message: str, user: str = ADA) -> None:
+        """Take a message back."""
+        state, version = await self.reads.conversation_at(conversation)
+        events = branches.retract(state, await self.reads.tree(conversation), user, message, now())
+        await self.store.append(events, expected=version, actor=user)
+
+    def search_with(self, engine: SearchEngine) -> None:
+        """Index and search with another engine from now on."""
+        self.engine = engine
+        self.projections["search"] = SearchIndex(engine, Enricher())
 
     def follower(self, name: str, holder: str = "one") -> Follower:
         """Somebody who follows for one projection."""

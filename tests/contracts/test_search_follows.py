@@ -1,0 +1,120 @@
+"""What people do to what they said, as search sees it a moment later. One suite for every engine."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from server.search.contract import SearchQuery
+from tests.support.reading import ADA, GRACE, Library, library, message_of, reply_of
+from tests.support.search_engines import SEARCH_ENGINES
+
+
+@pytest.fixture(params=sorted(SEARCH_ENGINES))
+async def house(request: pytest.FixtureRequest, mongodb_url: str) -> AsyncGenerator[Library]:
+    """Give a database of the test's own, searched with each engine in turn, while somebody follows."""
+    async with SEARCH_ENGINES[request.param](mongodb_url) as engine, library(mongodb_url) as house:
+        house.search_with(engine)
+        async with house.following("search"):
+            yield house
+
+
+async def found(house: Library, text: str, reader: str = ADA) -> list[str]:
+    """The messages that somebody finds once all is applied, in the order of their ids."""
+    await house.until_followed("search")
+    answer = await house.engine.search(SearchQuery(reader=reader, text=text))
+    assert answer.total == len(answer.hits)
+    return sorted(hit.id for hit in answer.hits)
+
+
+async def test_what_was_taken_back_is_not_found(house: Library) -> None:
+    """It alone: what was said before and after it is."""
+    conversation = await house.begin()
+    messages = [message_of(await house.say(conversation, f"moon {number}")) for number in range(3)]
+    assert await found(house, "moon") == sorted(messages)
+    await house.retract(conversation, messages[1])
+    assert await found(house, "moon") == sorted([messages[0], messages[2]])
+
+
+async def test_a_reply_that_was_taken_back_is_not_found(house: Library) -> None:
+    """It was found once it had ended."""
+    conversation = await house.begin()
+    reply = reply_of(await house.say(conversation, "What shines at night?", reply=True))
+    await house.end(conversation, reply, "The moon does.")
+    assert await found(house, "moon") == [reply]
+    await house.retract(conversation, reply)
+    assert await found(house, "moon") == []
+
+
+async def test_another_wording_is_found_by_its_own_words_only(house: Library) -> None:
+    """The earlier wording, and what came after it, lie on a branch that is not shown."""
+    conversation = await house.begin()
+    before = message_of(await house.say(conversation, "a lighthouse"))
+    old = message_of(await house.say(conversation, "an observatory"))
+    after = message_of(await house.say(conversation, "a zeppelin"))
+    assert await found(house, "zeppelin") == [after]
+    new = message_of(await house.edit(conversation, old, "a planetarium"))
+    assert await found(house, "planetarium") == [new]
+    assert await found(house, "observatory") == []
+    assert await found(house, "zeppelin") == []
+    assert await found(house, "lighthouse") == [before]
+
+
+async def test_the_branch_that_is_chosen_is_found(house: Library) -> None:
+    """Whoever goes back to the earlier wording finds it, and what came after it, again."""
+    conversation = await house.begin()
+    old = message_of(await house.say(conversation, "an observatory"))
+    after = message_of(await house.say(conversation, "a zeppelin"))
+    new = message_of(await house.edit(conversation, old, "a planetarium"))
+    assert await found(house, "planetarium") == [new]
+    await house.choose(conversation, old)
+    assert await found(house, "planetarium") == []
+    assert await found(house, "observatory") == [old]
+    assert await found(house, "zeppelin") == [after]
+
+
+async def test_a_conversation_that_is_gone_is_gone_for_everybody(house: Library) -> None:
+    """Others stay."""
+    gone, stays = await house.begin(members=[GRACE]), await house.begin(members=[GRACE])
+    lost = message_of(await house.say(gone, "moon"))
+    kept = message_of(await house.say(stays, "moon"))
+    assert await found(house, "moon", GRACE) == sorted([lost, kept])
+    await house.delete(gone)
+    assert await found(house, "moon", GRACE) == [kept]
+    assert await found(house, "moon") == [kept]
+
+
+async def test_who_leaves_finds_nothing_more(house: Library) -> None:
+    """Neither what others said nor what they said themselves; those who stay find all of it."""
+    conversation = await house.begin(members=[GRACE])
+    messages = [message_of(await house.say(conversation, "moon", user)) for user in (ADA, GRACE)]
+    assert await found(house, "moon", GRACE) == sorted(messages)
+    await house.change(conversation, members=[])
+    assert await found(house, "moon", GRACE) == []
+    later = message_of(await house.say(conversation, "moon"))
+    assert await found(house, "moon", GRACE) == []
+    assert await found(house, "moon") == sorted([*messages, later])
+
+
+async def test_who_comes_in_finds_what_was_said_before(house: Library) -> None:
+    """All of it that is still shown."""
+    conversation = await house.begin()
+    kept, gone = [message_of(await house.say(conversation, "moon")) for _ in range(2)]
+    await house.retract(conversation, gone)
+    assert await found(house, "moon", GRACE) == []
+    await house.change(conversation, members=[GRACE])
+    assert await found(house, "moon", GRACE) == [kept]
+
+
+async def test_a_rebuild_finds_the_same(house: Library) -> None:
+    """From all stored events, after everything that people do."""
+    conversation = await house.begin(members=[GRACE])
+    old = message_of(await house.say(conversation, "an old moon"))
+    await house.say(conversation, "a moon after it")
+    new = message_of(await house.edit(conversation, old, "a new moon"))
+    gone = message_of(await house.say(conversation, "no moon"))
+    await house.retract(conversation, gone)
+    await house.change(conversation, members=[])
+    assert await found(house, "moon") == [new]
+    await house.rebuild("search").run()
+    assert await found(house, "moon") == [new]
+    assert await found(house, "moon", GRACE) == []
