@@ -1,5 +1,6 @@
 """Enriches texts. What does the work is imported when the first text comes: whoever only reads pays nothing for it."""
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -16,19 +17,24 @@ class Enrichment:
 
 
 class Enricher:
-    """Remembers its last answers: two projections ask about the same message. One thread at a time may ask."""
+    """Remembers its last answers: two projections ask about the same message, each in a thread and at the same time.
+
+    One waits for the other, and finds the answer there.
+    """
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, Enrichment] = OrderedDict()
+        self._asking = threading.Lock()
 
     def __call__(self, text: str) -> Enrichment:
         """About a millisecond of work for a paragraph. The same text always gets the same answer."""
-        known = self._known.get(text)
-        if known is None:
-            known = self._known[text] = _enriched(text)
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return known
+        with self._asking:
+            known = self._known.get(text)
+            if known is None:
+                known = self._known[text] = _enriched(text)
+                if len(self._known) > _REMEMBERED:
+                    self._known.popitem(last=False)
+            return known
 
 
 def _enriched(text: str) -> Enrichment:
