@@ -49,6 +49,8 @@ class ConversationList:
     async def apply(self, facts: Sequence[Fact], side: Side) -> None:
         """See the port."""
         found = touched(facts)
+        if not found:
+            return
         names = list(found)
         async with reachable():
             fields = {"owner": 1, "members": 1, "version": 1, "deleted": 1}

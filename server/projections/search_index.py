@@ -37,6 +37,8 @@ class SearchIndex:
     async def apply(self, facts: Sequence[Fact], side: Side) -> None:
         """See the port."""
         found = touched(facts)
+        if not found:
+            return
         readers = await _readers(list(found))
         single: list[str] = []
         for conversation, what in found.items():

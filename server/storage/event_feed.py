@@ -108,10 +108,15 @@ class Changes:
         except Exception as error:  # noqa: BLE001 - whoever waits for a batch is told, whatever it is
             await self._read.put(error)
 
-    async def batch(self, limit: int) -> Heard:
-        """What has come, at most `limit` events; waits for something, and comes back without any after a while."""
+    async def batch(self, limit: int, gather_seconds: float = 0.0) -> Heard:
+        """What has come, at most `limit` events; waits for something, and comes back without any after a while.
+
+        After the first event it waits `gather_seconds` for others to come with it.
+        """
         heard = await self._next()
         facts, token = list(heard.facts), heard.token
+        if facts and gather_seconds:
+            await asyncio.sleep(gather_seconds)
         while len(facts) < limit and not self._read.empty():
             heard = await self._next()
             facts += heard.facts
