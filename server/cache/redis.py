@@ -9,6 +9,7 @@ again, or has missed a number, all of that is thrown away. The beat is also what
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ class Shared:
     @property
     def away(self) -> bool:
         """Whether it is left alone for now."""
-        return asyncio.get_running_loop().time() < self._rests_until
+        return time.monotonic() < self._rests_until
 
     async def read(self, key: str) -> Found | None:
         """Value and stamp, as of one moment."""
@@ -116,7 +117,7 @@ class Shared:
             async with translated_errors(), asyncio.timeout(self._answer_seconds):
                 yield
         except Unavailable:
-            self._rests_until = asyncio.get_running_loop().time() + _REST_SECONDS
+            self._rests_until = time.monotonic() + _REST_SECONDS
             raise
 
 
@@ -146,7 +147,7 @@ class Hearing:
     @property
     def hears(self) -> bool:
         """Whether all that was told until a moment ago has come here."""
-        return self._last is not None and asyncio.get_running_loop().time() - self._heard_at < _DEAF_SECONDS
+        return self._last is not None and time.monotonic() - self._heard_at < _DEAF_SECONDS
 
     async def beat(self) -> None:
         """Speak, for ever."""
@@ -184,4 +185,4 @@ class Hearing:
         if self._last is None or int(number) != self._last + 1 or not self.hears:
             await self._gap()
         self._last = int(number)
-        self._heard_at = asyncio.get_running_loop().time()
+        self._heard_at = time.monotonic()
