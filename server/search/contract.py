@@ -10,6 +10,7 @@ Two engines stand behind it: MongoDB's text index, which every house has, and Me
 What an engine can do beyond that (Meilisearch forgives typing errors) is its own.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -99,6 +100,9 @@ class SearchEngine(Protocol):
     name: str
     form: int
     """Of what it keeps: no two engines have the same, and one that changes its settings changes it."""
+
+    counts: Counter[str]
+    """Of this process: `left_out`, documents that the engine will never take; `failed`, writes that it gave up."""
 
     async def prepare(self, side: Side) -> None:
         """Make an index ready; `next` is emptied."""

@@ -12,6 +12,7 @@ Meilisearch cannot take is told and left out, and holds up nobody else's; anythi
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,8 @@ _BATCH_CHARACTERS = 8_000_000
 _REFUSED = "invalid_request"
 """The type of an error that the same request meets again, however often it is sent."""
 _NO_INDEX = "index_not_found"
+_NO_SETTINGS = "invalid_search_filter"
+"""What an index answers that was made this moment: it has no settings yet, and nothing that could be found."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SETTINGS: dict[str, Any] = {
@@ -73,8 +76,7 @@ class MeiliSearch:
     def __init__(self, client: AsyncClient, index: str) -> None:
         self._client = client
         self._names: dict[Side, str] = {"live": f"{index}_messages", "next": f"{index}_messages_next"}
-        self.left_out = 0
-        """Documents that Meilisearch did not take."""
+        self.counts: Counter[str] = Counter()
 
     async def prepare(self, side: Side) -> None:
         """See the port. Settings are sent only where they differ: Meilisearch indexes everything anew after that."""
@@ -173,7 +175,7 @@ class MeiliSearch:
         if error is None:
             return
         if len(rows) == 1:
-            self.left_out += 1
+            self.counts["left_out"] += 1
             _log.error("Meilisearch does not take a message", message=rows[0]["id"], error=error)
             return
         middle = len(rows) // 2
@@ -197,6 +199,7 @@ class MeiliSearch:
         error = ended.error or {}
         _log.warning("a task of Meilisearch failed", task=ended.uid, status=ended.status, error=error)
         if error.get("type") != _REFUSED:
+            self.counts["failed"] += 1
             raise MeilisearchError(f"task {ended.uid}: {error.get('code', ended.status)}")
         return error
 
@@ -208,7 +211,7 @@ async def _answering(seconds: float = _WRITE_SECONDS, *, missing: bool = False) 
         async with asyncio.timeout(seconds):
             yield
     except (MeilisearchError, HTTPError, TimeoutError) as error:
-        if missing and getattr(error, "code", None) == _NO_INDEX:
+        if missing and getattr(error, "code", None) in {_NO_INDEX, _NO_SETTINGS}:
             return
         _log.warning("Meilisearch does not answer as it should", error=str(error))
         raise Unavailable("The search engine") from error

@@ -7,6 +7,7 @@ messages in, and the answers, which cannot overlap, are united.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,6 +53,7 @@ class MongoSearch:
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._database = database
+        self.counts: Counter[str] = Counter()
 
     def rows(self, side: Side) -> Rows:
         """The collection behind an index."""

@@ -84,7 +84,8 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         async with asyncio.TaskGroup() as group:
             working = (publisher, sweeper, line, abandoned, *following, *([summing] if summing else ()))
             beside = [group.create_task(work.run()) for work in working]
-            gauges = _gauges(runner, sweeper, publisher, summing.counts if summing else Counter())
+            summed = summing.counts if summing else Counter[str]()
+            gauges = _gauges(runner, sweeper, publisher, summed, engine.counts)
             yield Worker(runner, metrics_registry(gauges, *collectors(parts)))
             await stopped(beside)
 
@@ -111,7 +112,7 @@ def _sweeper(parts: Core, ends: Ends, turns: Line) -> Sweeper:
 
 
 def _gauges(
-    runner: Runner, sweeper: Sweeper, publisher: Publisher, summed: Counter[str]
+    runner: Runner, sweeper: Sweeper, publisher: Publisher, summed: Counter[str], indexed: Counter[str]
 ) -> dict[str, tuple[str, Callable[[], float]]]:
     counted = {
         "finished": "Jobs that were done.",
@@ -131,6 +132,10 @@ def _gauges(
         "failed": "Summaries that were not made, and are tried again with the conversation's next reply.",
         "dropped": "Conversations that were not looked at, because too many waited.",
     }
+    searching = {
+        "left_out": "Messages that the search engine does not take: they cannot be found.",
+        "failed": "Tasks of the search engine that failed.",
+    }
     gauges: dict[str, tuple[str, Callable[[], float]]] = {
         "replies_in_hand": ("Replies that are being made.", lambda: runner.active),
         "appends_refused_total": ("Appends to a log by an older attempt.", lambda: publisher.refused),
@@ -141,4 +146,6 @@ def _gauges(
         gauges[f"mended_{name}_total"] = (description, lambda name=name: sweeper.counts[name])
     for name, description in summaries.items():
         gauges[f"summaries_{name}_total"] = (description, lambda name=name: summed[name])
+    for name, description in searching.items():
+        gauges[f"search_{name}_total"] = (description, lambda name=name: indexed[name])
     return gauges

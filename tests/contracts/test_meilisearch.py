@@ -10,7 +10,7 @@ from meilisearch_python_sdk import AsyncClient
 from server.domain.errors import Unavailable
 from server.enrichment.enricher import Enricher
 from server.projections.search_index import SearchIndex
-from server.search.contract import SearchQuery
+from server.search.contract import Found, SearchQuery
 from server.search.meilisearch import CALL_SECONDS, MeiliSearch
 from tests.contracts.test_search import document, find, numbers
 from tests.support.meilisearch import KEY, StandIn, serving
@@ -69,7 +69,7 @@ async def test_one_document_that_cannot_be_taken_holds_up_no_other(engine: Meili
     documents = [document(number, "moon") for number in range(1, 8)]
     await engine.put([*documents[:3], document(9, "moon", id="not an id"), *documents[3:]])
     assert sorted(numbers(await find(engine, "moon"))) == [1, 2, 3, 4, 5, 6, 7]
-    assert engine.left_out == 1
+    assert engine.counts["left_out"] == 1
 
 
 async def test_a_task_that_fails_for_a_while_is_told(engine: MeiliSearch, stand_in: StandIn) -> None:
@@ -77,7 +77,7 @@ async def test_a_task_that_fails_for_a_while_is_told(engine: MeiliSearch, stand_
     stand_in.failing.append("no_space_left_on_device")
     with pytest.raises(Unavailable):
         await engine.put([document(1, "moon")])
-    assert engine.left_out == 0
+    assert engine.counts == {"failed": 1}
     await engine.put([document(1, "moon")])
     assert numbers(await find(engine, "moon")) == [1]
 
@@ -89,6 +89,16 @@ async def test_an_offset_between_two_pages(engine: MeiliSearch, offset: int) -> 
     found = await find(engine, "moon", order="time", limit=5, offset=offset)
     assert numbers(found) == list(range(25, 0, -1))[offset : offset + 5]
     assert found.total == 25
+
+
+async def test_an_index_without_its_settings_is_empty(engine: MeiliSearch, stand_in: StandIn) -> None:
+    """Somebody searches between the two moments in which it is made."""
+    stand_in.indexes["test_messages"].settings["filterableAttributes"] = []
+    assert await find(engine, "moon") == Found(hits=[], total=0)
+    assert await find(engine, "moon", order="time") == Found(hits=[], total=0)
+    await engine.prepare("live")
+    await engine.put([document(1, "moon")])
+    assert numbers(await find(engine, "moon")) == [1]
 
 
 async def test_a_wrong_key_is_unavailable(stand_in: StandIn) -> None:
