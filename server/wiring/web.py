@@ -17,21 +17,7 @@ from realtime.connection import Connection
 from realtime.hub import Hub
 from realtime.presence import Presence
 from realtime.session import Limits
-from server.cache.characters import KeptCharacters
-from server.commands.accepting import Accepting
-from server.commands.branching import Branching
-from server.commands.bring_in import BringIn
-from server.commands.cancel_reply import CancelReply
-from server.commands.characters import Characters
-from server.commands.conversations import Conversations
-from server.commands.give_tool_results import GiveToolResults
-from server.commands.line import Line
-from server.commands.place import MovePlace
-from server.commands.reply_settings import CheckModel, SettingsInForce
-from server.commands.send_message import SendMessage
-from server.commands.telling import Telling
 from server.domain.conversation import MAX_TEXT
-from server.domain.settings import ReplySettings
 from server.domain.wire import DeltaMerger
 from server.queries.access import Queries
 from server.queries.audit import Audit
@@ -58,6 +44,7 @@ from server.web.lag import Lag
 from server.web.page import Page
 from server.web.readiness import Canary
 from server.wiring import reading
+from server.wiring.commands import commands
 from server.wiring.core import Core, collectors, core, now
 
 _SERVER = Path(__file__).parents[1]
@@ -96,36 +83,20 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
         presence = await stack.enter_async_context(_running_presence(parts, hub))
         lists = Lists()
         queries = Queries(parts.reads, lists, parts.causal)
-        defaults = ReplySettings(provider=parts.default_provider)
-        names, fallback = parts.registry.names, parts.default_provider
-        characters = KeptCharacters(parts.reads, parts.cache)
-        in_force = SettingsInForce(characters, defaults, names, CheckModel(parts.registry.configs, fallback))
-        telling = Telling(parts.reads, parts.announcer, parts.signals)
-        line = Line(parts.reads, parts.store, parts.announcer)
-        accepting = Accepting(parts.store, parts.reads, in_force, parts.announcer, telling, now)
-        cancel = CancelReply(
-            parts.store, parts.reads, parts.writes, parts.announcer, line, parts.signals, now
-        )
-        results = GiveToolResults(parts.store, parts.reads, telling, now)
-        send, branching = SendMessage(accepting), Branching(accepting)
+        do = commands(parts, lists)
         limits = replace(SOCKET_LIMITS, sockets=settings.most_sockets)
-        chat = Chat(tokens, queries, Snapshots(parts.reads, lists), send, cancel, branching, limits)
+        chat = Chat(tokens, queries, Snapshots(parts.reads, lists), do.send, do.cancel, do.branching, limits)
         sockets, streams = ChatSocket(chat, hub, presence), EventStream(chat, queries, hub, presence)
-        conversations = Conversations(parts.store, parts.reads, telling, names, now)
-        move = MovePlace(parts.reads, parts.writes, lists, parts.announcer)
+        about = (parts.registry, parts.health, parts.default_provider, parts.allowances)
         routes = (
-            SessionRoutes(
-                tokens, parts.registry, parts.health, fallback, parts.allowances, now, guests=settings.guests
-            ),
-            CharacterRoutes(queries, Characters(parts.reads, parts.writes, characters, names, now)),
-            PortableRoutes(
-                Exports(queries, parts.reads, parts.causal), BringIn(parts.store, parts.reads, now)
-            ),
-            ConversationRoutes(queries, conversations, send, move),
+            SessionRoutes(tokens, *about, now, guests=settings.guests),
+            CharacterRoutes(queries, do.characters),
+            PortableRoutes(Exports(queries, parts.reads, parts.causal), do.bring_in),
+            ConversationRoutes(queries, do.conversations, do.send, do.move),
             SearchRoutes(Search(engine, parts.reads, parts.causal)),
             AuditRoutes(Audit(parts.reads, parts.causal)),
-            MessageRoutes(queries, branching),
-            ReplyRoutes(queries, cancel, branching, results),
+            MessageRoutes(queries, do.branching),
+            ReplyRoutes(queries, do.cancel, do.branching, do.results),
         )
         metrics = metrics_registry(_gauges(parts, sockets, streams, hub), *collectors(parts))
         app = application(
