@@ -227,9 +227,8 @@ class Connection:
         subscription, reading = await self._hub.subscribe(topic, self, after)
         try:
             snapshot = None if reading.recovered else await self._application.snapshot(topic, reading)
-        except (
-            BaseException
-        ):  # also cancelled, as when the client leaves meanwhile: nothing may stay attached
+        except BaseException:
+            # Also when cancelled, as when the client leaves meanwhile: nothing may stay attached.
             self._hub.unsubscribe(subscription)
             raise
         self._subscriptions[topic] = subscription
