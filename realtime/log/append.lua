@@ -5,7 +5,7 @@
 --       4 prefix of the drafts' texts (strings; <name>:closed marks one that is over)
 -- ARGV  1 epoch to begin with  2 max entries  3 seconds to live  4 most milliseconds of age  5 channel
 --       6 PUBLISH or SPUBLISH
---       then, per record: body, kind ('' | open | grow | close), draft, attempt, size in bytes (-1: whatever it is),
+--       then, per record: body, kind ('' | open | grow | close | tell), draft, attempt, size in bytes (-1: whatever it is),
 --       header, text
 -- Returns the epoch, then per record its offset, or 'stale' or 'lost'.
 
@@ -32,6 +32,7 @@ local function change(kind, draft, attempt, size, header, text)
   local held = tonumber(redis.call('HGET', drafts, draft))
   if held and held > attempt then return 'stale' end
   if not held and redis.call('EXISTS', text_key .. ':closed') == 1 then return 'stale' end
+  if kind == 'tell' then return nil end
   if kind ~= 'open' and size >= 0 and (held ~= attempt or redis.call('STRLEN', text_key) ~= size) then
     return 'lost'
   end

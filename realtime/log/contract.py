@@ -55,7 +55,15 @@ class Close:
     size: int | None = None
 
 
-Change = Open | Grow | Close
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Say something of a draft and leave it as it is: not for an older attempt, nor for anybody after its end."""
+
+    draft: str
+    attempt: int
+
+
+Change = Open | Grow | Close | Tell
 
 
 @dataclass(frozen=True, slots=True)

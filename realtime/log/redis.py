@@ -12,7 +12,7 @@ from typing import Any
 from uuid_utils import uuid7
 
 from realtime.errors import DraftLost, RealtimeError, StaleWriter
-from realtime.log.contract import Close, Draft, Entry, Grow, Open, Position, Reading, Record, Retention
+from realtime.log.contract import Close, Draft, Entry, Grow, Open, Position, Reading, Record, Retention, Tell
 from realtime.redis import Client, Script, each, publishing, run, translated_errors
 
 _APPEND = Script(Path(__file__).parent / "append.lua")
@@ -120,3 +120,5 @@ def _change_arguments(record: Record) -> tuple[str | int | bytes, ...]:
             return (record.body, "grow", draft, attempt, size, "", text)
         case Close(draft, attempt, size):
             return (record.body, "close", draft, attempt, -1 if size is None else size, "", "")
+        case Tell(draft, attempt):
+            return (record.body, "tell", draft, attempt, -1, "", "")

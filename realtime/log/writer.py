@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from realtime.errors import DraftLost, StaleWriter, Unavailable
-from realtime.log.contract import Close, Grow, Log, Open, Position, Record
+from realtime.log.contract import Close, Grow, Log, Open, Position, Record, Tell
 
 _log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ class DraftWriter:
         self._check()
         self._opening = Record(body, Open(self.draft, self.attempt, header))
         taking = replace(self._opening, change=Open(self.draft, self.attempt, header, self._kept))
-        self._waiting[:0] = [taking, *(Record(event) for event in events)]
+        self._waiting[:0] = [taking, *(self._telling(event) for event in events)]
         self._held = False
         self._publisher.wake(self)
         self._publisher.hurry()
@@ -93,7 +93,10 @@ class DraftWriter:
 
     def event(self, body: bytes) -> None:
         """An event that leaves the draft as it is, after everything written before."""
-        self._add(Record(body))
+        self._add(self._telling(body))
+
+    def _telling(self, body: bytes) -> Record:
+        return Record(body, Tell(self.draft, self.attempt))
 
     def write(self, text: str, body: Body) -> None:
         """More of the draft's text."""
@@ -141,7 +144,11 @@ class DraftWriter:
         for item in self._waiting:
             if isinstance(item, _Text):
                 text = "".join(item.pieces)
-                change = Grow(self.draft, self.attempt, size, text) if item.grows else None
+                change = (
+                    Grow(self.draft, self.attempt, size, text)
+                    if item.grows
+                    else Tell(self.draft, self.attempt)
+                )
                 size += len(text.encode()) if item.grows else 0
                 made.append(Record(item.body(item.at, text), change))
             elif isinstance(item.change, Close):

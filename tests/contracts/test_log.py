@@ -7,7 +7,19 @@ from contextlib import asynccontextmanager
 import pytest
 
 from realtime.errors import DraftLost, StaleWriter, Unavailable
-from realtime.log.contract import Close, Draft, Entry, Feed, Grow, Log, Open, Position, Record, Retention
+from realtime.log.contract import (
+    Close,
+    Draft,
+    Entry,
+    Feed,
+    Grow,
+    Log,
+    Open,
+    Position,
+    Record,
+    Retention,
+    Tell,
+)
 from tests.support.realtime_engines import Engine, Heard, LogEngine, listening
 from tests.support.waiting import wait_until
 
@@ -174,8 +186,8 @@ async def test_a_newer_attempt_fences_the_older_off(log_engine: LogEngine, name:
     log, feed = log_engine.log(), log_engine.feed()
     await draft(log, name, Open("d", 1, b"", ""), Grow("d", 1, 0, "old"), Open("d", 2, b"new"))
     async with following(feed, name) as heard:
-        stale = [Open("d", 1, b""), Grow("d", 1, 3, "er"), Close("d", 1), Close("d", 1, 0)]
-        assert await draft(log, name, *stale, Grow("d", 2, 0, "ok")) == [StaleWriter] * 4 + [4]
+        stale = [Open("d", 1, b""), Tell("d", 1), Grow("d", 1, 3, "er"), Close("d", 1), Close("d", 1, 0)]
+        assert await draft(log, name, *stale, Grow("d", 2, 0, "ok")) == [StaleWriter] * 5 + [4]
         await heard.until(1)
         assert [offset for offset, _ in heard.entries] == [4]
     assert (await log.read(name, None)).drafts == [Draft("d", 2, b"new", "ok")]
@@ -185,7 +197,19 @@ async def test_a_closed_draft_stays_closed(log_engine: LogEngine, name: str) -> 
     """Nobody writes to a draft that is over, not even a newer attempt."""
     log = log_engine.log()
     await draft(log, name, Open("d", 1, b""), Close("d", 1))
-    assert await draft(log, name, Open("d", 2, b""), Grow("d", 1, 0, "x"), Close("d", 1)) == [StaleWriter] * 3
+    late = [Open("d", 2, b""), Tell("d", 1), Tell("d", 2), Grow("d", 1, 0, "x"), Close("d", 1)]
+    assert await draft(log, name, *late) == [StaleWriter] * 5
+
+
+async def test_who_holds_a_draft_tells_of_it(log_engine: LogEngine, name: str) -> None:
+    """What is said beside the text has its place in the log, and leaves the draft as it was."""
+    log = log_engine.log()
+    assert await draft(log, name, Open("d", 1, b"head", "abc"), Tell("d", 1), Grow("d", 1, 3, "d")) == [
+        1,
+        2,
+        3,
+    ]
+    assert (await log.read(name, None)).drafts == [Draft("d", 1, b"head", "abcd")]
 
 
 @pytest.mark.parametrize("size", [0, 2, 4])

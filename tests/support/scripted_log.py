@@ -19,6 +19,7 @@ from realtime.log.contract import (
     Reading,
     Record,
     Retention,
+    Tell,
 )
 
 
@@ -37,6 +38,8 @@ class _Topic:
         held = self.drafts.get(change.draft)
         if held.attempt > change.attempt if held else change.draft in self.closed:
             return StaleWriter("stale")
+        if isinstance(change, Tell):
+            return None
         if not isinstance(change, Open) and change.size is not None:
             text = held.text if held and held.attempt == change.attempt else None
             if text is None or len(text.encode()) != change.size:

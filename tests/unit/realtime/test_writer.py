@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.errors import DraftLost, StaleWriter
-from realtime.log.contract import Close, Entry, Grow, Open, Position, Reading, Record
+from realtime.log.contract import Close, Entry, Grow, Open, Position, Reading, Record, Tell
 from realtime.log.writer import DraftWriter, Publisher
 from tests.support.scripted_log import ScriptedLog
 from tests.support.waiting import wait_until
@@ -344,7 +344,7 @@ def test_records_say_what_the_draft_should_be() -> None:
     assert changes == [
         Open(DRAFT, 3, b"head"),
         Grow(DRAFT, 3, 0, "ñ"),
-        None,
+        Tell(DRAFT, 3),
         Grow(DRAFT, 3, 2, "x"),
         Close(DRAFT, 3, 3),
     ]
