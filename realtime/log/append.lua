@@ -2,7 +2,8 @@
 --
 -- KEYS  1 entries (stream)  2 meta (hash: e = epoch, o = offset, r = replication, m = marks of age)
 --       3 drafts (hash: <name> = attempt, <name>:h = header)
---       4 prefix of the drafts' texts (strings; <name>:closed marks one that is over)
+--       4 prefix of the drafts' texts (strings; <name>:closed marks one that is over; it holds the last record's body
+--         where the draft was never opened)
 -- ARGV  1 epoch to begin with  2 max entries  3 seconds to live  4 most milliseconds of age  5 channel
 --       6 PUBLISH or SPUBLISH
 --       then, per record: body, kind ('' | open | grow | close | tell), draft, attempt, size in bytes (-1: whatever it is),
@@ -25,13 +26,19 @@ if not epoch or known[2] ~= replication then
   known[3] = false
 end
 
--- What the record does to its draft; nil when it may be written, otherwise the reason why not.
-local function change(kind, draft, attempt, size, header, text)
+-- What the record does to its draft; nil when it may be written, otherwise the reason why not. An end that was told
+-- before its beginning is the second value: it is told once more behind it.
+local function change(body, kind, draft, attempt, size, header, text)
   if kind == '' then return nil end
   local text_key = texts .. draft
   local held = tonumber(redis.call('HGET', drafts, draft))
   if held and held > attempt then return 'stale' end
-  if not held and redis.call('EXISTS', text_key .. ':closed') == 1 then return 'stale' end
+  local ended = not held and redis.call('GET', text_key .. ':closed')
+  if ended == '' or ended and (kind ~= 'open' or attempt > 0) then return 'stale' end
+  if ended then
+    redis.call('SET', text_key .. ':closed', '', 'EX', ttl)
+    return nil, ended
+  end
   if kind == 'tell' then return nil end
   if kind ~= 'open' and size >= 0 and (held ~= attempt or redis.call('STRLEN', text_key) ~= size) then
     return 'lost'
@@ -45,23 +52,24 @@ local function change(kind, draft, attempt, size, header, text)
   else
     redis.call('HDEL', drafts, draft, draft .. ':h')
     redis.call('DEL', text_key)
-    redis.call('SET', text_key .. ':closed', attempt, 'EX', ttl)
+    redis.call('SET', text_key .. ':closed', held and '' or body, 'EX', ttl)
   end
   return nil
 end
 
+local function tell(body)
+  local offset = redis.call('HINCRBY', meta, 'o', 1)
+  redis.call('XADD', entries, 'MAXLEN', '~', ARGV[2], offset .. '-0', 'b', body)
+  redis.call(publish, channel, epoch .. ' ' .. offset .. ' ' .. body)
+  return offset
+end
+
 local result = { epoch }
 for i = 7, #ARGV, 7 do
-  local body = ARGV[i]
-  local refused = change(ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6])
-  if refused then
-    result[#result + 1] = refused
-  else
-    local offset = redis.call('HINCRBY', meta, 'o', 1)
-    redis.call('XADD', entries, 'MAXLEN', '~', ARGV[2], offset .. '-0', 'b', body)
-    redis.call(publish, channel, epoch .. ' ' .. offset .. ' ' .. body)
-    result[#result + 1] = offset
-  end
+  local body, attempt, size = ARGV[i], tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4])
+  local refused, ended = change(body, ARGV[i + 1], ARGV[i + 2], attempt, size, ARGV[i + 5], ARGV[i + 6])
+  result[#result + 1] = refused or tell(body)
+  if ended then tell(ended) end
 end
 
 -- Age, to an eighth of what is allowed: `m` holds "moment:offset …", the newest last. What is older than the oldest

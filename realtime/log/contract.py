@@ -25,7 +25,11 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Begin or take over a draft: sets its header (bytes of the caller's choosing), its text and its attempt."""
+    """Begin or take over a draft: sets its header (bytes of the caller's choosing), its text and its attempt.
+
+    Attempt 0 announces it. Where it was closed and never opened, its end came before its beginning: nothing is opened
+    then, the record is told, and the one that closed it once more behind it.
+    """
 
     draft: str
     attempt: int

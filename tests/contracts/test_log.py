@@ -8,6 +8,7 @@ import pytest
 
 from realtime.errors import DraftLost, StaleWriter, Unavailable
 from realtime.log.contract import (
+    Change,
     Close,
     Draft,
     Entry,
@@ -39,7 +40,7 @@ def kinds(outcomes: list[Position | Exception]) -> list[int | type[Exception]]:
     return [outcome.offset if isinstance(outcome, Position) else type(outcome) for outcome in outcomes]
 
 
-async def draft(log: Log, topic: str, *changes: Open | Grow | Close) -> list[int | type[Exception]]:
+async def draft(log: Log, topic: str, *changes: Change) -> list[int | type[Exception]]:
     """Append changes of drafts, one record each."""
     return kinds(await log.append(topic, [Record(body("draft"), change) for change in changes]))
 
@@ -199,6 +200,18 @@ async def test_a_closed_draft_stays_closed(log_engine: LogEngine, name: str) -> 
     await draft(log, name, Open("d", 1, b""), Close("d", 1))
     late = [Open("d", 2, b""), Tell("d", 1), Tell("d", 2), Grow("d", 1, 0, "x"), Close("d", 1)]
     assert await draft(log, name, *late) == [StaleWriter] * 5
+
+
+async def test_an_end_that_came_before_its_beginning_comes_again(log_engine: LogEngine, name: str) -> None:
+    """Once: who hears it in this order has both, and nothing is opened. Nobody else may begin what is over."""
+    log = log_engine.log()
+    end, late = Record(body("end"), Close("d", 1)), Record(body("late"), Open("d", 0, b"head"))
+    before = (await log.read(name, None)).position
+    appended = await log.append(name, [end, Record(body("begun"), Open("d", 1, b"")), late, late])
+    assert kinds(appended) == [1, StaleWriter, 2, StaleWriter]
+    told = (await log.read(name, Position(before.epoch, 0))).entries
+    assert [entry.body for entry in told] == [end.body, late.body, end.body]
+    assert (await log.read(name, None)).drafts == []
 
 
 async def test_who_holds_a_draft_tells_of_it(log_engine: LogEngine, name: str) -> None:

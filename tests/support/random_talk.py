@@ -64,8 +64,6 @@ class HeldLog(RedisLog):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.held: list[tuple[str, Sequence[Record]]] = []
-        self.refused = 0
-        """So many were too late: their reply had ended by then. Who misses them takes a new snapshot."""
 
     @override
     async def append(self, topic: str, records: Sequence[Record]) -> list[Position | Exception]:
@@ -76,8 +74,7 @@ class HeldLog(RedisLog):
 
     async def release(self, place: int) -> None:
         """Let one go."""
-        outcomes = await super().append(*self.held.pop(place))
-        self.refused += sum(isinstance(outcome, Exception) for outcome in outcomes)
+        await super().append(*self.held.pop(place))
 
     async def now(self, topic: str, records: Sequence[Record]) -> list[Position | Exception]:
         """Append at once, whatever is held."""
@@ -108,7 +105,6 @@ class Talk:
         new = NewConversation.model_validate({"members": [GRACE], "busy": busy})
         self.conversation = (await self.conversations.create(ADA, new)).id
         self.running.clear()
-        self.log.refused = 0
 
     async def snapshot(self) -> dict[str, Any]:
         """What a client is told that comes now, as the `subscribed` frame."""

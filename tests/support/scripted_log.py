@@ -29,14 +29,21 @@ class _Topic:
     offset: int = 0
     entries: list[Entry] = field(default_factory=list[Entry])
     drafts: dict[str, Draft] = field(default_factory=dict[str, Draft])
-    closed: set[str] = field(default_factory=set[str])
+    closed: dict[str, bytes | None] = field(default_factory=dict[str, bytes | None])
+    """Drafts that are over; with the last record's body where one was never opened."""
 
-    def change(self, change: Change | None) -> Exception | None:
-        """Apply a change, or say why not."""
+    def change(self, body: bytes, change: Change | None) -> Exception | bytes | None:
+        """Apply a change, or say why not; or what is to be told once more behind it."""
         if change is None:
             return None
         held = self.drafts.get(change.draft)
-        if held.attempt > change.attempt if held else change.draft in self.closed:
+        if held is None and change.draft in self.closed:
+            ended = self.closed[change.draft]
+            if ended is None or not isinstance(change, Open) or change.attempt:
+                return StaleWriter("stale")
+            self.closed[change.draft] = None
+            return ended
+        if held and held.attempt > change.attempt:
             return StaleWriter("stale")
         if isinstance(change, Tell):
             return None
@@ -51,7 +58,7 @@ class _Topic:
             self.drafts[change.draft] = Draft(held.name, held.attempt, held.header, held.text + change.text)
         else:
             self.drafts.pop(change.draft, None)
-            self.closed.add(change.draft)
+            self.closed[change.draft] = None if held else body
         return None
 
 
@@ -133,14 +140,21 @@ class ScriptedLog:
 
     def _append(self, topic: str, record: Record) -> Position | Exception:
         state = self._topic(topic)
-        if refused := state.change(record.change):
-            return refused
+        outcome = state.change(record.body, record.change)
+        if isinstance(outcome, Exception):
+            return outcome
+        position = self._tell(topic, state, record.body)
+        if outcome is not None:
+            self._tell(topic, state, outcome)
+        return position
+
+    def _tell(self, topic: str, state: _Topic, body: bytes) -> Position:
         state.offset += 1
-        state.entries = [*state.entries, Entry(state.offset, record.body)][-self._max_entries :]
+        state.entries = [*state.entries, Entry(state.offset, body)][-self._max_entries :]
         position = Position(state.epoch, state.offset)
         if not self.silent:
             for feed in self.feeds:
-                feed.publish(Published(topic, position, record.body))
+                feed.publish(Published(topic, position, body))
         return position
 
     def _topic(self, topic: str) -> _Topic:
