@@ -104,7 +104,7 @@ class _Server(uvicorn.Server):
             server.close()
         # A spread, and not secrecy.
         leaving = [
-            connection.leave(round(random.uniform(*_SPREAD_SECONDS), 2), random.uniform(0, self._window))  # noqa: S311
+            connection.leave(round(random.uniform(*_SPREAD_SECONDS), 2), random.uniform(0, self._window))  # noqa: S311 - see above
             for connection in [*self._web.sockets, *self._web.streams]
         ]
         if leaving:

@@ -79,8 +79,8 @@ def guarded(write: Any, version: int) -> UpdateOne | UpdateMany:
         document: dict[str, Any] = dict(write._doc)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage, reportUnknownMemberType, reportUnknownArgumentType]: it has no other name
         where = {"_id": document.pop("_id")}
         return UpdateOne(where, {"$setOnInsert": document | {"version": version}}, upsert=True)
-    where = {"$and": [write._filter, {"version": {"$lte": version}}]}  # noqa: SLF001
-    change = write._doc  # noqa: SLF001
+    where = {"$and": [write._filter, {"version": {"$lte": version}}]}  # noqa: SLF001 - nor has this
+    change = write._doc  # noqa: SLF001 - nor this
     change = {**change, "$set": {**change.get("$set", {}), "version": version}}
     return (UpdateMany if isinstance(write, UpdateMany) else UpdateOne)(where, change)
 

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from zlib import crc32
 
 import structlog
@@ -217,17 +217,16 @@ async def _answering(seconds: float = _WRITE_SECONDS, *, missing: bool = False) 
         raise Unavailable("The search engine") from error
 
 
-def _covers(present: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> bool:
+def _covers(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether all that is wanted is so; Meilisearch keeps some lists in an order of its own."""
     for name, value in wanted.items():
-        there: Any = present.get(name)
-        if isinstance(value, Mapping) and isinstance(there, Mapping):
-            if name == "synonyms" and set(there) != set(value):  # pyright: ignore[reportUnknownArgumentType]
+        there = present.get(name)
+        if name in {"filterableAttributes", "sortableAttributes"}:
+            if sorted(there or []) != sorted(value):
                 return False
-            if not _covers(there, value):  # pyright: ignore[reportUnknownArgumentType]
-                return False
-        elif name in {"filterableAttributes", "sortableAttributes"}:
-            if sorted(present.get(name) or []) != sorted(wanted[name]):
+        elif isinstance(value, Mapping) and isinstance(there, Mapping):
+            inner, within = cast("Mapping[str, Any]", value), cast("Mapping[str, Any]", there)
+            if (name == "synonyms" and set(within) != set(inner)) or not _covers(within, inner):
                 return False
         elif there != value:
             return False

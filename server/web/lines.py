@@ -47,7 +47,7 @@ else:
 class Lines(_Parent):
     """uvicorn's HTTP protocol, whichever is installed, with its line in the state."""
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] - any transport, as the parent
         """As the parent does."""
         self.app_state = {**self.app_state, _KEY: Line(transport)}
         super().connection_made(transport)

@@ -44,7 +44,8 @@ class Hits:
 
 async def measure(engines: Engines, times: int, hits: Hits) -> AsyncGenerator[Cost]:
     """A conversation of `MESSAGES` messages, read so many times in each way, one after the other."""
-    assert engines.urls.mongodb and engines.urls.redis  # noqa: PT018
+    assert engines.urls.mongodb
+    assert engines.urls.redis
     name, conversation = f"bench_{secrets.token_hex(4)}", new_id("cnv")
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(database(engines.urls.mongodb, name))

@@ -70,7 +70,7 @@ async def device(house: House, ada: Http) -> AsyncIterator[Chat]:
 async def silent(base_url: str) -> AsyncIterator[ClientConnection]:
     """A socket that has not said hello."""
     address = base_url.replace("http", "ws", 1) + "/ws"
-    async with connect(address, subprotocols=["chat.v1"], proxy=None) as socket:  # type: ignore[list-item]
+    async with connect(address, subprotocols=["chat.v1"], proxy=None) as socket:
         yield socket
 
 

@@ -25,7 +25,7 @@ pack, unpack = msgspec.msgpack.encode, msgspec.msgpack.decode
 async def packed(base_url: str, *offered: str) -> AsyncIterator[ClientConnection]:
     """A socket that offers subprotocols."""
     url = base_url.replace("http", "ws", 1) + "/ws"
-    async with connect(url, subprotocols=offered, max_size=None, proxy=None) as socket:  # type: ignore[arg-type]
+    async with connect(url, subprotocols=offered, max_size=None, proxy=None) as socket:
         yield socket
 
 
@@ -110,7 +110,7 @@ async def test_what_is_no_frame_is_said_to_be_none(house: House, ada: Http, raw:
 def test_random_bytes_never_do_harm(house: House, said: list[bytes]) -> None:
     """Documented errors, a documented close, and nothing else."""
     url = house.here.replace("http", "ws", 1) + "/ws"
-    with connect_sync(url, subprotocols=["chat.v1.msgpack"], proxy=None, close_timeout=5) as socket:  # type: ignore[list-item]
+    with connect_sync(url, subprotocols=["chat.v1.msgpack"], proxy=None, close_timeout=5) as socket:
         try:
             for raw in said:
                 socket.send(raw)

@@ -52,10 +52,10 @@ async def test_a_conversation_on_any_server(house: House, tmp_path: Path, name: 
     async with serving(name, house, tmp_path) as url, http(url) as guest:
         await _converse(url, guest)
         address = url.replace("http", "ws", 1) + "/ws"
-        async with connect(address, subprotocols=["chat.v1.msgpack"], proxy=None) as socket:  # type: ignore[list-item]
+        async with connect(address, subprotocols=["chat.v1.msgpack"], proxy=None) as socket:
             await socket.send(msgspec.msgpack.encode({"type": "hello", "token": guest.token}))
             assert msgspec.msgpack.decode(await socket.recv())["user"] == guest.user
-        async with connect(address, subprotocols=["chat.v1"], proxy=None) as socket:  # type: ignore[list-item]
+        async with connect(address, subprotocols=["chat.v1"], proxy=None) as socket:
             await socket.send('{"type":"hello","token":"wrong"}')
             await socket.wait_closed()
             assert socket.close_code == 4401

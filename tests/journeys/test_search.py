@@ -30,7 +30,7 @@ async def test_what_was_said_is_found(ada: Http, grace: Http) -> None:
     )
     [hit] = await until_found(ada, "q=observat")
     assert (hit["id"], hit["conversation"], hit["title"]) == (sent["message"], conversation, "Stars")
-    assert {"text": "observatory", "hit": True} in hit["highlights"]  # type: ignore[operator]
+    assert {"text": "observatory", "hit": True} in hit["highlights"]
     assert await grace.get("/v1/search?q=observatory") == {"hits": [], "total": 0}
 
 

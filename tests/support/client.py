@@ -199,7 +199,7 @@ class Chat:
 async def chat(base_url: str, token: str, reader: Reader | None = None, **how: Any) -> AsyncIterator[Chat]:
     """A socket that has said hello; with a `reader` from before it knows where it was. `how` is for `connect`."""
     url = base_url.replace("http", "ws", 1) + "/ws"
-    async with connect(url, subprotocols=["chat.v1"], max_size=None, proxy=None, **how) as socket:  # type: ignore[list-item]
+    async with connect(url, subprotocols=["chat.v1"], max_size=None, proxy=None, **how) as socket:
         client = Chat(socket)
         client.reader = reader or client.reader
         welcome = await client.ask("hello", token=token)

@@ -22,7 +22,7 @@ async def _die_or_tell(self: Telling, decided: Decided, place: int | None = None
     if said or any(event.type == _dying["on"] for event in decided.events):
         if _dying["at"] != "queue":
             os._exit(9)
-        Announcer.enqueue = _die  # type: ignore[method-assign]
+        Announcer.enqueue = _die
     await _tell(self, decided, place)
 
 
@@ -31,5 +31,5 @@ async def _die(*given: Any) -> None:
 
 
 if __name__ == "__main__":
-    Telling.__call__ = _die_or_tell  # type: ignore[method-assign]
+    Telling.__call__ = _die_or_tell
     app()

@@ -114,7 +114,7 @@ class StandIn:
             asked = await request.json() if raw else None
             try:
                 _admit(request)
-                status, body = does(asked, **request.path_params)
+                status, body = does(asked, *request.path_params.values())
             except Refused as error:
                 status, body = error.status, error.body
             self.faults += faults(method, documented, asked, status, body)
@@ -149,44 +149,44 @@ class StandIn:
 
         return self._later("indexCreation", asked["uid"], effect)
 
-    def _show(self, asked: Any, indexUid: str) -> tuple[int, Any]:  # noqa: N803
-        self._index(indexUid)
-        return 200, {"uid": indexUid, "primaryKey": "id", "createdAt": _now(), "updatedAt": _now()}
+    def _show(self, asked: Any, uid: str) -> tuple[int, Any]:
+        self._index(uid)
+        return 200, {"uid": uid, "primaryKey": "id", "createdAt": _now(), "updatedAt": _now()}
 
-    def _delete(self, asked: Any, indexUid: str) -> tuple[int, Any]:  # noqa: N803
+    def _delete(self, asked: Any, uid: str) -> tuple[int, Any]:
         def effect() -> None:
-            self._index(indexUid)
-            del self.indexes[indexUid]
+            self._index(uid)
+            del self.indexes[uid]
 
-        return self._later("indexDeletion", indexUid, effect)
+        return self._later("indexDeletion", uid, effect)
 
-    def _settings(self, asked: Any, indexUid: str) -> tuple[int, Any]:  # noqa: N803
-        return 200, self._index(indexUid).settings
+    def _settings(self, asked: Any, uid: str) -> tuple[int, Any]:
+        return 200, self._index(uid).settings
 
-    def _change(self, asked: Any, indexUid: str) -> tuple[int, Any]:  # noqa: N803
-        return self._later("settingsUpdate", indexUid, lambda: self._index(indexUid).settings.update(asked))
+    def _change(self, asked: Any, uid: str) -> tuple[int, Any]:
+        return self._later("settingsUpdate", uid, lambda: self._index(uid).settings.update(asked))
 
-    def _add(self, asked: Any, indexUid: str) -> tuple[int, Any]:  # noqa: N803
+    def _add(self, asked: Any, uid: str) -> tuple[int, Any]:
         def effect() -> None:
             if any(not _ID.fullmatch(row["id"]) for row in asked):
                 raise Refused("invalid_document_id")
-            self.indexes.setdefault(indexUid, _Index()).rows.update({row["id"]: row for row in asked})
+            self.indexes.setdefault(uid, _Index()).rows.update({row["id"]: row for row in asked})
 
-        return self._later("documentAdditionOrUpdate", indexUid, effect)
+        return self._later("documentAdditionOrUpdate", uid, effect)
 
-    def _delete_batch(self, asked: Any, indexUid: str) -> tuple[int, Any]:  # noqa: N803
+    def _delete_batch(self, asked: Any, uid: str) -> tuple[int, Any]:
         def effect() -> None:
             for name in asked:
-                self._index(indexUid).rows.pop(name, None)
+                self._index(uid).rows.pop(name, None)
 
-        return self._later("documentDeletion", indexUid, effect)
+        return self._later("documentDeletion", uid, effect)
 
-    def _delete_by_filter(self, asked: Any, indexUid: str) -> tuple[int, Any]:  # noqa: N803
+    def _delete_by_filter(self, asked: Any, uid: str) -> tuple[int, Any]:
         def effect() -> None:
-            for row in self._filtered(self._index(indexUid), asked["filter"]):
-                del self.indexes[indexUid].rows[row["id"]]
+            for row in self._filtered(self._index(uid), asked["filter"]):
+                del self.indexes[uid].rows[row["id"]]
 
-        return self._later("documentDeletion", indexUid, effect)
+        return self._later("documentDeletion", uid, effect)
 
     def _swap(self, asked: Any) -> tuple[int, Any]:
         def effect() -> None:
@@ -197,14 +197,14 @@ class StandIn:
 
         return self._later("indexSwap", None, effect)
 
-    def _fetch(self, asked: Any, indexUid: str) -> tuple[int, Any]:  # noqa: N803
-        rows = self._filtered(self._index(indexUid), asked["filter"])
+    def _fetch(self, asked: Any, uid: str) -> tuple[int, Any]:
+        rows = self._filtered(self._index(uid), asked["filter"])
         offset, limit = asked["offset"], asked["limit"]
         page = [{name: row[name] for name in asked["fields"]} for row in rows[offset : offset + limit]]
         return 200, {"results": page, "offset": offset, "limit": limit, "total": len(rows)}
 
-    def _task(self, asked: Any, taskUid: str) -> tuple[int, Any]:  # noqa: N803
-        return 200, self.tasks[int(taskUid)]
+    def _task(self, asked: Any, uid: str) -> tuple[int, Any]:
+        return 200, self.tasks[int(uid)]
 
     def _version(self, asked: Any) -> tuple[int, Any]:
         return 200, {"commitSha": "none", "commitDate": _now(), "pkgVersion": "1.15.2"}
@@ -216,8 +216,8 @@ class StandIn:
                 raise Refused("invalid_search_filter")
         return [row for row in index.rows.values() if all(passes(row, one) for one in wanted)]
 
-    def _search(self, asked: Any, indexUid: str) -> tuple[int, Any]:  # noqa: N803
-        index = self._index(indexUid)
+    def _search(self, asked: Any, uid: str) -> tuple[int, Any]:
+        index = self._index(uid)
         query = Query(asked["q"], index.settings["typoTolerance"]["minWordSizeForTypos"])
         found = [(query.match(row["text"]), row) for row in self._filtered(index, asked.get("filter"))]
         fits = [(match, row) for match, row in found if match is not None]

@@ -30,7 +30,7 @@ async def _uvicorn(app: Any, port: int, stopping: asyncio.Event) -> None:
 async def _hypercorn(app: Any, port: int, stopping: asyncio.Event) -> None:
     config = hypercorn.config.Config()
     config.bind, config.graceful_timeout = [f"127.0.0.1:{port}"], 1.0
-    await hypercorn.asyncio.serve(app, config, shutdown_trigger=stopping.wait, mode="asgi")  # type: ignore[arg-type]
+    await hypercorn.asyncio.serve(app, config, shutdown_trigger=stopping.wait, mode="asgi")
 
 
 async def _granian(app: Any, port: int, stopping: asyncio.Event) -> None:

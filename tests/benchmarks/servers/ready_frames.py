@@ -26,7 +26,7 @@ class _Handshake(asyncio.Protocol):
         protocol = ServerProtocol()
         protocol.receive_data(data)
         for request in protocol.events_received():
-            protocol.send_response(protocol.accept(request))  # type: ignore[arg-type]
+            protocol.send_response(protocol.accept(request))
             self._transport.write(b"".join(protocol.data_to_send()))
             self._clients.add(self._transport)
 
