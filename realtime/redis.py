@@ -132,6 +132,15 @@ def publishing(client: Client) -> str:
     return "SPUBLISH" if isinstance(client, RedisCluster) else "PUBLISH"
 
 
+def house_channel(client: Client, name: str) -> str:
+    """A channel of one house: pub/sub knows no databases, so the number of ours is in its name.
+
+    For channels that every house has; one that carries an id of its own is nobody else's anyway.
+    """
+    pool: Any = getattr(client, "connection_pool", None)  # a cluster has none, and one database
+    return f"{name}:{int(pool.connection_kwargs.get('db') or 0) if pool is not None else 0}"
+
+
 @asynccontextmanager
 async def command_client(url: str) -> AsyncGenerator[Client]:
     """A client for commands and scripts: answers within 5 s, a dropped connection is tried again once.

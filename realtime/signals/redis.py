@@ -7,7 +7,7 @@ from typing import Any, cast
 import structlog
 from redis.exceptions import RedisClusterException, RedisError
 
-from realtime.redis import Client, each, translated_errors
+from realtime.redis import Client, each, house_channel, translated_errors
 
 _log = structlog.get_logger(__name__)
 
@@ -15,22 +15,18 @@ _RETRY_SECONDS = 0.5
 
 
 class RedisSignals:
-    """`realtime.signals.contract.Signals`: `commands` to send with, `subscriptions` to listen with.
-
-    Pub/sub knows no databases: houses that share a server are told apart by the number of theirs in the channel.
-    """
+    """`realtime.signals.contract.Signals`: `commands` to send with, `subscriptions` to listen with."""
 
     def __init__(self, commands: Client, subscriptions: Client) -> None:
         self._commands = commands
         self._subscriptions: Any = subscriptions  # redis-py leaves the types of pub/sub open
-        pool: Any = getattr(commands, "connection_pool", None)  # a cluster has none, and one database
-        self._database = int(pool.connection_kwargs.get("db") or 0) if pool is not None else 0
 
     async def send(self, name: str, value: str) -> None:
         """See the port."""
         async with translated_errors():
             # On a cluster too it reaches all: signals are few, and not of any topic.
-            [outcome] = await each(self._commands, [("PUBLISH", self._channel(name), value)])
+            channel = house_channel(self._commands, f"signal:{name}")
+            [outcome] = await each(self._commands, [("PUBLISH", channel, value)])
             if isinstance(outcome, BaseException):
                 raise outcome
 
@@ -40,7 +36,7 @@ class RedisSignals:
             pubsub = self._subscriptions.pubsub()
             try:
                 await self._subscriptions.initialize()  # of a cluster, who its servers are
-                await pubsub.subscribe(self._channel(name))
+                await pubsub.subscribe(house_channel(self._commands, f"signal:{name}"))
                 async for message in pubsub.listen():
                     if message["type"] == "message":
                         yield cast("bytes", message["data"]).decode()
@@ -49,6 +45,3 @@ class RedisSignals:
                 await asyncio.sleep(_RETRY_SECONDS)
             finally:
                 await pubsub.aclose()
-
-    def _channel(self, name: str) -> str:
-        return f"signal:{self._database}:{name}"

@@ -23,12 +23,11 @@ from redis.exceptions import RedisClusterException, RedisError
 from uuid_utils import uuid7
 
 from realtime.errors import Unavailable
-from realtime.redis import Client, Command, Script, each, run, translated_errors
+from realtime.redis import Client, Command, Script, each, house_channel, run, translated_errors
 from server.cache.memory import jittered
 
 _log = structlog.get_logger(__name__)
 
-CHANNEL = "cache:feed"
 ANSWER_SECONDS = 0.1
 _REST_SECONDS = 1.0
 _STAMP_SECONDS = 3_600
@@ -56,6 +55,7 @@ class Shared:
         self._cache: Any = RedisCache(serializer=NullSerializer(encoding=None), timeout=0)
         self._cache.client = commands  # ours: one pool, whatever stands at the address
         self._rests_until = 0.0
+        self.channel = house_channel(commands, "cache:feed")
 
     @property
     def away(self) -> bool:
@@ -97,7 +97,7 @@ class Shared:
         self._rests_until = 0.0
 
     async def _publish(self, said: str) -> None:
-        commands: list[Command] = [("PUBLISH", CHANNEL, said)]
+        commands: list[Command] = [("PUBLISH", self.channel, said)]
         [outcome] = await each(self._commands, commands)
         if isinstance(outcome, BaseException):
             raise outcome
@@ -163,7 +163,7 @@ class Hearing:
             pubsub = self._subscriptions.pubsub()
             try:
                 await self._subscriptions.initialize()  # of a cluster, who its servers are
-                await pubsub.subscribe(CHANNEL)
+                await pubsub.subscribe(self._shared.channel)
                 async for message in pubsub.listen():
                     if message["type"] == "message":
                         await self._take(cast("bytes", message["data"]).decode())

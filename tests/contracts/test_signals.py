@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
 from realtime.errors import Unavailable
 from realtime.signals.contract import Signals
-from tests.support.realtime_engines import Engine
+from tests.support.realtime_engines import Engine, redis_engine
 from tests.support.waiting import wait_until
 
 HELLO = "are you there?"
@@ -68,6 +69,27 @@ async def test_all_listeners_of_a_name_are_told(engine: Engine, name: str) -> No
         await wait_until(all_told)
         assert told(one) == told(two) == ["first", "ségundo 🦉"]
         assert told(other) == []
+
+
+async def test_houses_on_one_server_do_not_hear_each_other(redis_url: str, name: str) -> None:
+    """Two that differ by their database alone: pub/sub would tell both."""
+    server = f"redis://{urlsplit(redis_url).netloc}"
+    async with (
+        redis_engine(f"{server}/1001") as one,
+        redis_engine(f"{server}/1002") as other,
+        listener(one.signals(), name) as here,
+        listener(other.signals(), name) as there,
+    ):
+        await attention(one.signals(), name, here)
+        await attention(other.signals(), name, there)
+        await one.signals().send(name, "for this house")
+        await other.signals().send(name, "for the other")
+
+        async def both_told() -> bool:
+            return bool(told(here) and told(there))
+
+        await wait_until(both_told)
+        assert (told(here), told(there)) == (["for this house"], ["for the other"])
 
 
 async def test_nobody_has_to_listen(engine: Engine, name: str) -> None:
