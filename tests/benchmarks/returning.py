@@ -75,6 +75,17 @@ class Returning(Client):
         return again
 
 
+def _share(values: list[float], share: float) -> float:
+    return values[min(int(len(values) * share), len(values) - 1)]
+
+
+def _late(clients: list[Returning]) -> dict[str, float | None]:
+    """How late events were: so many, the median, and the 99th percentile, in milliseconds. (All would be megabytes.)"""
+    delays = sorted(delay for client in clients for delay in client.delays)
+    median, p99 = (_share(delays, share) if delays else None for share in (0.5, 0.99))
+    return {"events": len(delays), "median": median, "p99": p99}
+
+
 async def _come_back(client: Returning, began: float) -> float:
     loop = asyncio.get_running_loop()
     while True:
@@ -99,8 +110,8 @@ async def _storm(clients: list[Returning], kept: int) -> list[Returning]:
     began = asyncio.get_running_loop().time()
     async with asyncio.timeout(_STORM_SECONDS):
         back = await asyncio.gather(*(_come_back(client, began) for client in again))
-    delays = sorted(delay for client in clients[:kept] for delay in client.delays)
-    say(back=sorted(back), recovered=sum(client.recovered for client in again), delays=delays)
+    recovered = sum(client.recovered for client in again)
+    say(half=_share(sorted(back), 0.5), all=max(back), recovered=recovered, **_late(clients[:kept]))
     return [*clients[:kept], *again]
 
 
@@ -112,7 +123,7 @@ async def _main() -> None:
         if command[0] == "storm":
             clients = await _storm(clients, int(command[1]))
         else:
-            say(delays=sorted(delay for client in clients for delay in client.delays))
+            say(**_late(clients))
             for client in clients:
                 client.delays.clear()
 

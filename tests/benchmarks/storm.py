@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from realtime.log.contract import Record
 from realtime.log.redis import RedisLog
@@ -54,10 +55,6 @@ class Slow:
     """Bytes of the web process."""
 
 
-def _share(values: list[float], share: float) -> float:
-    return values[min(int(len(values) * share), len(values) - 1)]
-
-
 @asynccontextmanager
 async def _publishing(log: RedisLog, topics: list[str]) -> AsyncGenerator[None]:
     """An event in each topic every 50 ms, each with its moment."""
@@ -87,8 +84,7 @@ async def storms(engines: Engines, number: int) -> AsyncGenerator[Storm]:
         async with clients(RETURNING, plan, engines.folder) as load:
             await load.tell("storm 0")
             found = await load.hear(90)
-            back = found["back"]
-            yield Storm("websockets, connecting alone", number, 0, _share(back, 0.5), back[-1], None, None)
+            yield Storm("websockets, connecting alone", number, 0, found["half"], found["all"], None, None)
     assert engines.urls.redis
     async with tertulia(engines) as ours, command_client(engines.urls.redis) as client:
         yield await _our_storm(engines, ours, RedisLog(client), number)
@@ -103,19 +99,10 @@ async def _our_storm(engines: Engines, ours: Tertulia, log: RedisLog, number: in
         await load.hear()
         await asyncio.sleep(_CALM_SECONDS)
         await load.tell("late")
-        calm = (await load.hear())["delays"]
+        calm = (await load.hear())["p99"]
         await load.tell(f"storm {kept}")
         found = await load.hear(90)
-    back, delays = found["back"], found["delays"]
-    return Storm(
-        "Tertulia",
-        number,
-        found["recovered"],
-        _share(back, 0.5),
-        back[-1],
-        _share(calm, 0.99),
-        _share(delays, 0.99) if delays else None,
-    )
+    return Storm("Tertulia", number, found["recovered"], found["half"], found["all"], calm, found["p99"])
 
 
 async def slow(engines: Engines, others: int, seconds: float) -> Slow:
@@ -127,12 +114,12 @@ async def slow(engines: Engines, others: int, seconds: float) -> Slow:
         plan = following(ours, [topic] * others)
         async with clients(RETURNING, plan, engines.folder) as load, _publishing(log, [topic]):
 
-            async def late() -> list[float]:
+            async def late() -> dict[str, Any]:
                 await load.tell("late")
                 await load.hear()
                 await asyncio.sleep(seconds)
                 await load.tell("late")
-                return (await load.hear())["delays"]
+                return await load.hear()
 
             await late()
             without, before = await late(), ours.web.resident
@@ -141,8 +128,13 @@ async def slow(engines: Engines, others: int, seconds: float) -> Slow:
             grown = ours.web.resident - before
             dawdling.cancel()
             await asyncio.gather(dawdling, return_exceptions=True)
-    told = [(_share(delays, 0.5), _share(delays, 0.99)) for delays in (without, beside)]
-    return Slow(others, len(beside), told[0], told[1], grown)
+    return Slow(
+        others,
+        beside["events"],
+        (without["median"], without["p99"]),
+        (beside["median"], beside["p99"]),
+        grown,
+    )
 
 
 async def _dawdle(ours: Tertulia, topic: str) -> None:
