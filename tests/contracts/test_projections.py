@@ -9,6 +9,7 @@ import pytest
 from server.projections.checkpoints import LeaseLost, Step
 from server.projections.rebuild import Busy, Rebuild
 from server.search.contract import SearchQuery
+from server.storage.database import stopped
 from server.storage.event_feed import EventFeed
 from tests.support.reading import ADA, GRACE, Library, library, message_of, reply_of
 from tests.support.waiting import wait_until
@@ -194,8 +195,7 @@ async def test_a_place_that_the_database_has_forgotten(house: Library) -> None:
     try:
         await wait_until(found_both)
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await stopped([task])
     after = await house.client[house.name]["projections"].find_one({"_id": "search"})
     assert after
     assert after["rebuilt_at"] > before

@@ -49,7 +49,7 @@ def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
 def sentinel_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """Give the address of a primary by way of its sentinel, started for the first test that asks."""
     with asyncio.Runner() as runner:
-        running = watched(tmp_path_factory.mktemp("watched"))
+        running = watched(tmp_path_factory.mktemp("watched"), down_after_ms=10_000)
         try:
             yield runner.run(running.__aenter__()).url
         finally:

@@ -1,7 +1,6 @@
 """What the tests of the reading side share: a database of their own, people who write, and followers."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from server.projections.search_index import SearchIndex
 from server.projections.transcript import Transcript
 from server.search.contract import SearchEngine
 from server.search.mongodb import MongoSearch
-from server.storage.database import Client, database
+from server.storage.database import Client, database, stopped
 from server.storage.event_feed import EventFeed
 from server.storage.event_store import EventStore
 from server.storage.reads import Reads
@@ -139,10 +138,9 @@ class Library:
             await self.until_followed(*names)
             yield
         finally:
+            await stopped(tasks)
             for task in tasks:
-                task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*tasks)
+                assert task.cancelled(), task.exception()
 
     async def until_followed(self, *names: str) -> None:
         """Wait until every event is applied."""

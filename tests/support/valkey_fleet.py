@@ -143,8 +143,8 @@ class Watched:
 
 
 @asynccontextmanager
-async def watched(folder: Path) -> AsyncGenerator[Watched]:
-    """Both are well, and the sentinel knows both."""
+async def watched(folder: Path, down_after_ms: int = 500) -> AsyncGenerator[Watched]:
+    """Both are well, and the sentinel knows both; a primary that is silent for so long is replaced."""
     async with AsyncExitStack() as stack:
         primary = await _start(stack, folder, *_COMMON)
         replica = await _start(stack, folder, *_COMMON, "--replicaof", f"{LOOPBACK} {primary.port}")
@@ -152,7 +152,7 @@ async def watched(folder: Path) -> AsyncGenerator[Watched]:
         config = "\n".join(
             [
                 f"sentinel monitor {SERVICE} {LOOPBACK} {primary.port} 1",
-                f"sentinel down-after-milliseconds {SERVICE} 500",
+                f"sentinel down-after-milliseconds {SERVICE} {down_after_ms}",
                 f"sentinel failover-timeout {SERVICE} 3000",
             ]
         )
