@@ -14,11 +14,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import msgspec
+import structlog
+
 from realtime.errors import Unavailable
 from realtime.redis import Client
 from server.cache.contract import Kind, Value
 from server.cache.memory import Memory
 from server.cache.redis import ANSWER_SECONDS, Hearing, Shared
+
+_log = structlog.get_logger(__name__)
 
 MOST = 4_096
 _LARGEST = 512 * 1024
@@ -111,11 +116,11 @@ class Levels:
             self.counts[kind.name, "memory"] += 1
             return cast("Value", kept)
         found = await self._shared.read(key)
-        if found is None or found.value is None:
+        value = _decoded(kind, found.value) if found is not None and found.value is not None else None
+        if value is None:
             self.counts[kind.name, "database"] += 1
             return None
         self.counts[kind.name, "redis"] += 1
-        value = kind.decode(found.value)
         await self.memory.set(key, value, kind.seconds)
         return value
 
@@ -133,10 +138,10 @@ class Levels:
         try:
             async with asyncio.timeout(_LOAD_SECONDS):
                 found = None if key in self._unsaid else await self._shared.read(key)
-                if found is not None and found.value is not None:
+                there = found.value if found is not None and found.value is not None else b""
+                value = _decoded(kind, there[1:]) if there[:1] == _PRESENT else None
+                if value is not None or there == _ABSENT:
                     self.counts[kind.name, "redis"] += 1
-                    there = found.value[:1] == _PRESENT
-                    value = kind.decode(found.value[1:]) if there else None
                 else:
                     self.counts[kind.name, "database"] += 1
                     value = await load()
@@ -195,6 +200,15 @@ class Levels:
 
 def _key(kind: Kind[Any], name: str) -> str:
     return f"{kind.name}:{name}"
+
+
+def _decoded(kind: Kind[Value], written: bytes) -> Value | None:
+    """None for what another version of the house wrote and this one cannot read: as if it were not there."""
+    try:
+        return kind.decode(written)
+    except (ValueError, msgspec.MsgspecError) as error:
+        _log.warning("not understood of what is kept", kind=kind.name, error=type(error).__name__)
+        return None
 
 
 def _seconds(kind: Kind[Value], value: Value | None) -> float:

@@ -7,14 +7,13 @@ Where there is a summary of what went (`server.domain.summary`), it stands with 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from providers.contract import Prompt, Tool, ToolCall, Turn, estimate_tokens
+from providers.contract import Prompt, Tool, Turn, estimate_tokens
 from server.cache.characters import KeptCharacters
 from server.cache.contract import Cache
 from server.domain.errors import NotFound
-from server.domain.message import Message
 from server.domain.reply import Reply
 from server.domain.summary import clipped, latest
-from server.queries.windows import Windows
+from server.queries.windows import Passage, Windows
 from server.storage.reads import Reads
 from server.storage.summaries import Summaries
 
@@ -60,7 +59,7 @@ class Contexts:
         messages = await self._windows(reply.conversation, version, reply.message)
         budget, count = window - (reply.settings.max_tokens or window // _ANSWER_SHARE), count or estimated
         turns, gone = fit(instructions, messages, budget, count)
-        left_out = gone + await self._reads.how_many_before(messages[0])
+        left_out = gone + await self._before(reply.conversation, messages[0])
         share = (budget - sum(count([instructions]))) // _SUMMARY_SHARE
         summarized = 0
         if left_out and (found := await self._summary(reply.conversation, messages)) is not None:
@@ -73,7 +72,12 @@ class Contexts:
         kept = len([message for message in messages if _turns(message)]) - gone
         return Context(_prompt(reply, model, turns), left_out, summarized, kept, max(0, share))
 
-    async def _summary(self, conversation: str, messages: list[Message]) -> tuple[int, str] | None:
+    async def _before(self, conversation: str, first: Passage) -> int:
+        if first.parent is None:
+            return 0
+        return await self._reads.how_many_before(conversation, first.parent, first.seq, chosen=first.chosen)
+
+    async def _summary(self, conversation: str, messages: list[Passage]) -> tuple[int, str] | None:
         """A summary that ends among these messages, and how many of them are in it; none that has the question."""
         if self._summaries is None or not (kept := await self._summaries.of(conversation)):
             return None
@@ -114,7 +118,7 @@ def estimated(texts: Sequence[str]) -> list[int]:
 
 
 def fit(
-    instructions: str, messages: list[Message], budget: int, count: Count = estimated
+    instructions: str, messages: list[Passage], budget: int, count: Count = estimated
 ) -> tuple[tuple[Turn, ...], int]:
     """The turns that fit into `budget` tokens, and how many messages do not."""
     told = [turns for message in messages if (turns := _turns(message))]
@@ -136,16 +140,13 @@ def _joined(instructions: str, told: list[list[Turn]]) -> tuple[Turn, ...]:
     return (Turn("system", instructions), *turns) if instructions else tuple(turns)
 
 
-def _turns(message: Message) -> list[Turn]:
+def _turns(message: Passage) -> list[Turn]:
     """A message as a model reads it; calls of tools that nobody answered are left out, as every provider insists."""
-    results = {result.id: result.output for result in message.tool_results}
-    calls = tuple(
-        ToolCall(call.id, call.name, call.arguments) for call in message.tool_calls if call.id in results
-    )
+    calls = tuple(call for call in message.calls if call.id in message.results)
     if not message.text and not calls:
         return []
     turns = [Turn(message.role, message.text, calls)]
-    return turns + [Turn("tool", results[call.id], call_id=call.id) for call in calls]
+    return turns + [Turn("tool", message.results[call.id], call_id=call.id) for call in calls]
 
 
 def _costs(told: list[list[Turn]], count: Count) -> list[int]:

@@ -5,12 +5,13 @@ anew what the events after that name, and what was said since; so nobody has to 
 nothing that is lost can make it wrong. Where too much has happened, all of it is read anew.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from pydantic import TypeAdapter
+import msgspec
 
+from providers.contract import ToolCall
 from server.cache.contract import Cache, Kind
-from server.domain.message import Message
+from server.domain.message import Message, Role
 from server.storage.reads import Reads
 
 MOST = 200
@@ -20,21 +21,52 @@ _NEAR = 8
 _EVENTS = 64
 
 
-class Window(NamedTuple):
-    """Messages of one branch, each the parent of the next, as a model reads them.
+class Passage(msgspec.Struct, frozen=True, array_like=True):
+    """What a model reads of a message, and where it stands.
 
-    What else they say, such as whether the branch is chosen, is as it was when they were read.
+    A message has more than twice as much; what no model reads would only be carried to and fro.
     """
 
+    id: str
+    seq: int
+    role: Role
+    text: str
+    parent: str | None
+    chosen: bool
+    """Whether it was on the chosen branch when it was read."""
+    calls: tuple[ToolCall, ...] = ()
+    results: dict[str, str] = {}
+    """By call: what came of it."""
+
+
+class Window(msgspec.Struct, frozen=True, array_like=True):
+    """What a model reads of one branch, each passage the parent of the next."""
+
     version: int
-    messages: list[Message]
+    passages: list[Passage]
 
-
-_written = TypeAdapter(Window)
 
 WINDOWS = Kind(
-    "window", encode=_written.dump_json, decode=_written.validate_json, seconds=600.0, absent_seconds=0.0
+    "window",
+    encode=msgspec.msgpack.Encoder().encode,
+    decode=msgspec.msgpack.Decoder(Window).decode,
+    seconds=600.0,
+    absent_seconds=0.0,
 )
+
+
+def passage(message: Message) -> Passage:
+    """What a model reads of it."""
+    return Passage(
+        message.id,
+        message.seq,
+        message.role,
+        message.text,
+        message.parent,
+        message.chosen,
+        tuple(ToolCall(call.id, call.name, call.arguments) for call in message.tool_calls),
+        {result.id: result.output for result in message.tool_results},
+    )
 
 
 class Windows:
@@ -44,31 +76,36 @@ class Windows:
         self._reads = reads
         self._cache = cache
 
-    async def __call__(self, conversation: str, version: int, last: str) -> list[Message]:
+    async def __call__(self, conversation: str, version: int, last: str) -> list[Passage]:
         """The last messages of the branch that leads to `last`, that one at the end.
 
         `version` is the conversation's, read before this was called.
         """
         kept = await self._cache.find(WINDOWS, conversation)
-        messages = await self._continued(kept, conversation, last) if kept is not None else None
-        if messages is None:
-            messages = await self._reads.branch(await self._reads.message(last), MOST)
-        await self._cache.keep(WINDOWS, conversation, Window(version, messages))
-        return messages
+        passages = await self._continued(kept, conversation, last) if kept is not None else None
+        if passages is None:
+            passages = _passages(await self._reads.branch(await self._reads.message(last), MOST))
+        await self._cache.keep(WINDOWS, conversation, Window(version, passages))
+        return passages
 
-    async def _continued(self, kept: Window, conversation: str, last: str) -> list[Message] | None:
+    async def _continued(self, kept: Window, conversation: str, last: str) -> list[Passage] | None:
         named = await self._reads.named_since(conversation, kept.version, _EVENTS)
         if named is None:
             return None
-        places = {message.id: n for n, message in enumerate(kept.messages)}
-        new: list[Message] = []
+        places = {one.id: n for n, one in enumerate(kept.passages)}
+        new: list[Passage] = []
         if last not in places:
             found = await self._reads.lineage(await self._reads.message(last), places, _NEAR)
             if found is None or (root := found[0].parent) is None:
                 return None
-            new, last = found, root
-        old = kept.messages[: places[last] + 1]
-        if changed := named.intersection(message.id for message in old):
-            anew = {message.id: message for message in await self._reads.some_messages(list(changed))}
-            old = [anew.get(message.id, message) for message in old]
+            new, last = _passages(found), root
+        old = kept.passages[: places[last] + 1]
+        if changed := named.intersection(one.id for one in old):
+            read = _passages(await self._reads.some_messages(list(changed)))
+            anew = {one.id: one for one in read}
+            old = [anew.get(one.id, one) for one in old]
         return [*old, *new][-MOST:]
+
+
+def _passages(messages: Sequence[Message]) -> list[Passage]:
+    return [passage(message) for message in messages]

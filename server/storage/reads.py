@@ -88,13 +88,11 @@ class Reads:
             wanted = {"conversation": last.conversation}
         return found[::-1]
 
-    async def how_many_before(self, message: Message) -> int:
-        """How many messages of its branch came before a message; one walk of an index where that is chosen."""
-        if message.parent is None:
-            return 0
-        if not message.chosen:
-            return len((await self.tree(message.conversation)).path(message.parent))
-        wanted = {"conversation": message.conversation, "chosen": True, "seq": {"$lt": message.seq}}
+    async def how_many_before(self, conversation: str, parent: str, seq: int, *, chosen: bool) -> int:
+        """How many messages of its branch came before one with this parent; one walk of an index where it is chosen."""
+        if not chosen:
+            return len((await self.tree(conversation)).path(parent))
+        wanted = {"conversation": conversation, "chosen": True, "seq": {"$lt": seq}}
         async with reachable():
             return await MessageDocument.collection().count_documents(wanted)
 

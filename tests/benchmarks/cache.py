@@ -20,7 +20,8 @@ from server.storage.reads import Reads
 from tests.benchmarks.tertulia import Engines
 from tests.support.waiting import wait_until
 
-MESSAGES = 50
+MESSAGES = (50, MOST)
+"""A window as most have it, and the largest that there is."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Hits:
     counts: dict[str, int] = field(default_factory=dict[str, int])
 
 
-async def measure(engines: Engines, times: int, hits: Hits) -> AsyncGenerator[Cost]:
-    """A conversation of `MESSAGES` messages, read so many times in each way, one after the other."""
+async def measure(engines: Engines, times: int, count: int, hits: Hits) -> AsyncGenerator[Cost]:
+    """A conversation of `count` messages, read so many times in each way, one after the other."""
     assert engines.urls.mongodb
     assert engines.urls.redis
     name, conversation = f"bench_{secrets.token_hex(4)}", new_id("cnv")
@@ -53,11 +54,11 @@ async def measure(engines: Engines, times: int, hits: Hits) -> AsyncGenerator[Co
         feed = await stack.enter_async_context(subscription_client(engines.urls.redis))
         warm = await stack.enter_async_context(Levels(commands, feed).running())
         cold = await stack.enter_async_context(Levels(commands, feed, most=0).running())
-        head = await _talk(EventStore(client), conversation)
+        head = await _talk(EventStore(client), conversation, count)
         reads = Reads()
         _, version = await reads.conversation_at(conversation)
         windows = Windows(reads, warm)
-        messages = await windows(conversation, version, head)
+        passages = await windows(conversation, version, head)
 
         async def there() -> bool:
             return await cold.find(WINDOWS, conversation) is not None
@@ -77,7 +78,7 @@ async def measure(engines: Engines, times: int, hits: Hits) -> AsyncGenerator[Co
         for what, how, read in ways:
             yield await _timed(what, how, times, read)
         assert isinstance(await warm.find(WINDOWS, conversation), Window)
-        assert len(messages) == MESSAGES
+        assert len(passages) == count
         for cache in (warm, cold):
             for (_, level), count in cache.counts.items():
                 hits.counts[level] = hits.counts.get(level, 0) + count
@@ -98,7 +99,7 @@ async def _timed(what: str, how: str, times: int, read: Callable[[], Awaitable[o
     return Cost(what, how, times, took[times // 2], took[times * 99 // 100])
 
 
-async def _talk(store: EventStore, conversation: str) -> str:
+async def _talk(store: EventStore, conversation: str, count: int) -> str:
     """Say it all in one transaction; gives the last message."""
     now = datetime.now(UTC)
     created = ConversationCreated(
@@ -111,7 +112,7 @@ async def _talk(store: EventStore, conversation: str) -> str:
         settings=ReplySettings(),
         busy="queue",
     )
-    names = [new_id("msg") for _ in range(MESSAGES)]
+    names = [new_id("msg") for _ in range(count)]
     said = [
         MessageCreated(
             conversation=conversation,

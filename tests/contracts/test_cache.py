@@ -204,6 +204,28 @@ async def test_what_is_kept_by_version_is_found_elsewhere(two: tuple[Levels, Lev
     await wait_until(there)
 
 
+NUMBERS: Kind[int] = Kind("word", encode=lambda number: str(number).encode(), decode=int)
+
+
+async def test_what_another_version_has_written_is_not_there(two: tuple[Levels, Levels], name: str) -> None:
+    """While processes of two versions run, each of them loads what it cannot read, and neither fails."""
+    one, other = two
+    assert await one.get(WORDS, name, Shelf(owl="hoot").load) == "hoot"
+
+    async def load() -> int:
+        return 7
+
+    assert await other.get(NUMBERS, name, load) == 7
+    await one.keep(WORDS, f"{name}2", "hoot")
+
+    async def there() -> bool:
+        return await two[1].find(WORDS, f"{name}2") == "hoot"
+
+    await wait_until(there)
+    await other.memory.empty()
+    assert await other.find(NUMBERS, f"{name}2") is None
+
+
 async def test_every_key_has_its_time(two: tuple[Levels, Levels], engine_url: str, name: str) -> None:
     """Values and stamps."""
     cache, _ = two

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from realtime.redis import command_client, subscription_client
 from server.cache.levels import Levels
-from server.domain.message import Message
-from server.queries.windows import MOST, Windows
+from server.queries.windows import MOST, Passage, Windows, passage
 from tests.support.random_talk import VERBS, Talk, talking
 
 STEPS = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 9_999)), min_size=20, max_size=60)
@@ -49,9 +48,14 @@ def play(mongodb_url: str, redis_url: str) -> Generator[Played]:
         runner.run(stack.aclose())
 
 
-def seen(messages: list[Message]) -> list[tuple[object, ...]]:
+def seen(passages: list[Passage]) -> list[tuple[object, ...]]:
     """What a model reads of them."""
-    return [(m.id, m.role, m.text, m.parent, tuple(m.tool_calls), tuple(m.tool_results)) for m in messages]
+    return [(p.id, p.role, p.text, p.parent, p.calls, p.results) for p in passages]
+
+
+async def stored(talk: Talk, last: str) -> list[Passage]:
+    """The same, read without any cache."""
+    return [passage(message) for message in await talk.reads.branch(await talk.reads.message(last), MOST)]
 
 
 async def some_message(talk: Talk, chance: random.Random) -> str | None:
@@ -79,7 +83,7 @@ def test_a_window_is_what_the_store_says(play: Played, steps: list[tuple[str, in
                 continue
             _, version = await talk.reads.conversation_at(talk.conversation)
             window = await chance.choice(windows)(talk.conversation, version, last)
-            assert seen(window) == seen(await talk.reads.branch(await talk.reads.message(last), MOST))
+            assert seen(window) == seen(await stored(talk, last))
 
     play(scene)
 
@@ -107,10 +111,10 @@ def test_a_window_is_never_older_than_its_version(
                 if last is None:
                     await asyncio.sleep(0)
                     continue
-                before = await talk.reads.branch(await talk.reads.message(last), MOST)
+                before = await stored(talk, last)
                 _, version = await talk.reads.conversation_at(talk.conversation)
                 window = await mine(talk.conversation, version, last)
-                after = await talk.reads.branch(await talk.reads.message(last), MOST)
+                after = await stored(talk, last)
                 for was, got, then in zip(seen(before), seen(window), seen(after), strict=True):
                     # A message changes by its end, by results of tools, and by being taken back: never to and fro.
                     assert got in (was, then) or (was[:2] == got[:2] == then[:2] and was != then)
@@ -125,6 +129,6 @@ def test_a_window_is_never_older_than_its_version(
             _, version = await talk.reads.conversation_at(talk.conversation)
             for mine in windows:
                 window = await mine(talk.conversation, version, last)
-                assert seen(window) == seen(await talk.reads.branch(await talk.reads.message(last), MOST))
+                assert seen(window) == seen(await stored(talk, last))
 
     play(scene)

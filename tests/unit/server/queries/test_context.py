@@ -1,32 +1,20 @@
 """What a model gets to see when not everything fits."""
 
-from datetime import UTC, datetime
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.contract import estimate_tokens
 from server.domain.ids import new_id
-from server.domain.message import Message, Role
+from server.domain.message import Role
 from server.queries.context import fit
+from server.queries.windows import Passage
 
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
-CONVERSATION = new_id("cnv")
 PER_TURN = 4
 
 
-def message(text: str, role: Role = "user", seq: int = 1) -> Message:
+def message(text: str, role: Role = "user", seq: int = 1) -> Passage:
     """A message of the conversation."""
-    return Message(
-        id=new_id("msg"),
-        conversation=CONVERSATION,
-        seq=seq,
-        role=role,
-        user=None if role == "assistant" else "usr_1",
-        text=text,
-        status="completed",
-        created_at=NOW,
-    )
+    return Passage(new_id("msg"), seq, role, text, parent=None, chosen=True)
 
 
 def test_everything_in_its_order_when_there_is_room() -> None:
