@@ -6,7 +6,10 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from uuid_utils import uuid7
 
-from tests.support.model_doubles import aimock
+from tests.support.bent_model import BentModel
+from tests.support.columns import COLUMNS, Column
+from tests.support.meddler import Meddler
+from tests.support.model_doubles import AimockDouble, Double, LLMockDouble, ScriptedDouble, aimock
 from tests.support.realtime_engines import (
     ENGINES,
     LOG_ENGINES,
@@ -15,6 +18,7 @@ from tests.support.realtime_engines import (
     nowhere,
     redis_engine,
 )
+from tests.support.scripted_server import ScriptedServer
 
 
 @pytest.fixture(params=sorted(ENGINES))
@@ -58,6 +62,42 @@ def aimock_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """Give the address of aimock, which runs as long as the session."""
     with aimock(tmp_path_factory.mktemp("aimock")) as url:
         yield url
+
+
+@pytest.fixture(params=COLUMNS, ids=str)
+def column(request: pytest.FixtureRequest) -> Column:
+    """Give each provider in turn, on each server of its protocol."""
+    return request.param
+
+
+@pytest.fixture
+def served_at(request: pytest.FixtureRequest, column: Column) -> str:
+    """Give the address of the column's server, which answers as well as it can."""
+    wire = column.wire
+    match column.server:
+        case "llmock":
+            return LLMockDouble(request.getfixturevalue("llmock"), wire).base_url
+        case "aimock":
+            return AimockDouble(request.getfixturevalue("aimock_url"), wire).base_url
+        case _:
+            return request.getfixturevalue("model_url").removesuffix("/v1") + wire.base_path
+
+
+@pytest.fixture
+async def double(request: pytest.FixtureRequest, column: Column) -> AsyncGenerator[Double]:
+    """Give the column's server, which fails on demand; before the real model stands a meddler that does."""
+    wire = column.wire
+    match column.server:
+        case "llmock":
+            yield LLMockDouble(request.getfixturevalue("llmock"), wire)
+        case "aimock":
+            yield AimockDouble(request.getfixturevalue("aimock_url"), wire)
+        case "scripted":
+            async with ScriptedServer() as server:
+                yield ScriptedDouble(server, wire)
+        case _:
+            async with Meddler(request.getfixturevalue("served_at"), wire) as front:
+                yield BentModel(front, wire)
 
 
 @pytest.fixture

@@ -9,22 +9,34 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from llmock.pytest_plugin import LLMock
+from llmock.scenarios import Reply, ToolCall
 from typing_extensions import override
 
+from providers.contract import FinishReason, Prompt
 from server.embedded.port import LOOPBACK, free_port
+from tests.support.providers import asking
 from tests.support.scripted_server import Answer, ScriptedServer
 from tests.support.wires import Wire, answer
 
 TEXT = "One two three four five six seven eight nine ten."
 _PIECES = [word if word.endswith(".") else f"{word} " for word in TEXT.split(" ")]
 _BEFORE_THE_FAULT = 4
+_WORDS = {"stop": "stop", "length": "length", "tool": "tool_calls", "filter": "content_filter"}
+"""Why an answer ends, as both doubles of others want to be told."""
 
 
 class Double(Protocol):
-    """A server that answers `TEXT`, or fails as it is told to, until it is told otherwise."""
+    """A server that answers well, or fails as it is told to, until it is told otherwise."""
 
     base_url: str
     """Where a provider finds it."""
+    prompt: Prompt = asking("Count.")
+    """What it is asked."""
+
+    @property
+    def text(self) -> str:
+        """What it answers, or would have."""
+        return TEXT
 
     @property
     def hits(self) -> int:
@@ -33,6 +45,10 @@ class Double(Protocol):
 
     def behave(self) -> None:
         """Answer well."""
+        ...
+
+    def finish(self, reason: FinishReason) -> Prompt:
+        """Answer well, and stop for this reason; what is to be asked for it."""
         ...
 
     def refuse(self, status: int, *, retry_after: float | None = None, times: int | None = None) -> None:
@@ -76,6 +92,12 @@ class LLMockDouble(Double):
     @override
     def behave(self) -> None:
         pass
+
+    @override
+    def finish(self, reason: FinishReason) -> Prompt:
+        calls = (ToolCall("look", {"at": 1}),) if reason == "tool" else ()
+        self._llmock.reset().add(Reply(TEXT, calls, _WORDS[reason], times=None))
+        return self.prompt
 
     @override
     def refuse(self, status: int, *, retry_after: float | None = None, times: int | None = None) -> None:
@@ -122,6 +144,12 @@ class ScriptedDouble(Double):
         self._server.script(Answer(self._whole))
 
     @override
+    def finish(self, reason: FinishReason) -> Prompt:
+        assert reason == "stop"
+        self.behave()
+        return self.prompt
+
+    @override
     def refuse(self, status: int, *, retry_after: float | None = None, times: int | None = None) -> None:
         headers = {"content-type": "application/json"}
         if retry_after is not None:
@@ -163,6 +191,7 @@ class AimockDouble(Double):
 
     def __init__(self, url: str, wire: Wire) -> None:
         self._url = url
+        self._kind = wire.kind
         self.base_url = url + wire.base_path
         self._control("reset", {})
         self.behave()
@@ -176,6 +205,16 @@ class AimockDouble(Double):
     @override
     def behave(self) -> None:
         self._say({})
+
+    @override
+    def finish(self, reason: FinishReason) -> Prompt:
+        # It knows no refusals of Anthropic's, and hands on what it does not know.
+        word = "refusal" if reason == "filter" and self._kind == "anthropic" else _WORDS[reason]
+        response: dict[str, Any] = {"content": TEXT, "usage": _ACCOUNT, "finishReason": word}
+        if reason == "tool":
+            response["toolCalls"] = [{"name": "look", "arguments": '{"at": 1}'}]
+        self._say({"response": response})
+        return self.prompt
 
     @override
     def refuse(self, status: int, *, retry_after: float | None = None, times: int | None = None) -> None:

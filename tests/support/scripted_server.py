@@ -61,6 +61,10 @@ class ScriptedServer:
         """Choose what a request gets."""
         return self._script.popleft() if len(self._script) > 1 else self._script[0]
 
+    async def answering(self, request: Request) -> Answer:
+        """The same, for whoever has to find out first."""
+        return self.answer(request)
+
     @property
     def url(self) -> str:
         """Where it listens."""
@@ -96,7 +100,7 @@ class ScriptedServer:
             while request := await _read_request(reader, connection):
                 self.requests.append(request)
                 self.asked.set()
-                if not await self._give(self.answer(request), reader, writer):
+                if not await self._give(await self.answering(request), reader, writer):
                     break
         except ConnectionError:
             self._note(request)
