@@ -2,6 +2,8 @@
 # Needed beforehand: Python 3.11 or later, Node 20 or later with npm.
 
 PYTHON ?= python3
+# Tests wait more than they work: so many run side by side, each group on engines of its own. JOBS=0: one after the other.
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -29,7 +31,7 @@ up: $(RUN_READY) $(PAGE_READY) ## Set up what is missing, and run everything on 
 setup: $(ALL_READY) $(PAGE_READY) ## Set up everything, for tests as well, and run nothing
 
 test: setup lint ## Run all checks and tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 	node --test tests/unit/static/*.test.js
 
 lint: $(ALL_READY) ## Check style, types, layers and lengths
