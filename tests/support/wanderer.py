@@ -1,6 +1,7 @@
 """A client that is cut off again and again, and comes back to any instance, from where it was."""
 
 import asyncio
+import os
 import socket
 import struct
 from collections import Counter
@@ -29,21 +30,30 @@ class Wanderer:
     reader: Reader = field(default_factory=Reader)
     seen: Counter[str] = field(default_factory=Counter)
     """What happened to it, by kind."""
+    silent: list[socket.socket] = field(default_factory=list[socket.socket])
+    """Connections that it has left without a word: open for all that the server can tell, and nobody reads there."""
 
     async def until_ended(self, *replies: str) -> None:
         """Come back until all of these replies have ended."""
-        while not all(self.reader.has_ended(reply) for reply in replies):
-            url = self.chance.choice(self.urls)
-            try:
-                async with chat(url, self.token, self.reader) as device:
-                    pause = await self._visit(device, replies)
-            except ConnectionClosed as closed:
-                self.seen[f"closed {closed.rcvd.code if closed.rcvd else 1006}"] += 1
-                pause = self.chance.uniform(*_PAUSE_SECONDS)
-            except (OSError, InvalidHandshake):  # the instance is away, or going
-                self.seen["refused"] += 1
-                pause = self.chance.uniform(*_PAUSE_SECONDS)
-            await asyncio.sleep(pause)
+        try:
+            while not all(self.reader.has_ended(reply) for reply in replies):
+                await self._come_back(replies)
+        finally:
+            for end in self.silent:
+                end.close()
+
+    async def _come_back(self, replies: Sequence[str]) -> None:
+        url = self.chance.choice(self.urls)
+        try:
+            async with chat(url, self.token, self.reader) as device:
+                pause = await self._visit(device, replies)
+        except ConnectionClosed as closed:
+            self.seen[f"closed {closed.rcvd.code if closed.rcvd else 1006}"] += 1
+            pause = self.chance.uniform(*_PAUSE_SECONDS)
+        except (OSError, InvalidHandshake):  # the instance is away, or going
+            self.seen["refused"] += 1
+            pause = self.chance.uniform(*_PAUSE_SECONDS)
+        await asyncio.sleep(pause)
 
     async def _visit(self, device: Chat, replies: Sequence[str]) -> float:
         """One connection, to its end; how long to stay away then."""
@@ -72,12 +82,13 @@ class Wanderer:
         kind = self.chance.choice(("reset", "stall"))
         self.seen[kind] += 1
         transport = device.socket.transport
+        end = transport.get_extra_info("socket")
         if kind == "stall":
-            transport.pause_reading()
-            await asyncio.sleep(self.chance.uniform(0.2, 1.5))
+            # As long as a second handle holds it, closing the first tells nobody.
+            self.silent.append(socket.socket(fileno=os.dup(end.fileno())))
         else:
             # Closing sends a reset instead of a goodbye.
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         transport.abort()
 
 
