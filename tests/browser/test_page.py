@@ -201,5 +201,5 @@ def test_every_control_has_a_name(tab: Tab) -> None:
           .map((it) => it.outerHTML)"""
     )
     assert nameless == []
-    spoken = tab.page.get_by_role("status")
+    spoken = tab.page.get_by_role("status").first
     expect(spoken).to_contain_text("said:")

@@ -20,8 +20,13 @@ export function activity({ status, troubled, reply, sending, stopping, rate, typ
   if (troubled || status.phase === "refused") return { kind: "trouble", text: connection(status, now) };
   if (reply) return { kind: "work", text: stopping ? "Stopping" : progress(reply, rate) };
   if (sending) return { kind: "work", text: "Sending" };
-  if (typing) return { kind: "rest", text: typing === 1 ? "Somebody is typing" : `${typing} people are typing` };
-  return { kind: "rest", text: "" };
+  return { kind: "rest", text: typists(typing) };
+}
+
+/** How many others type, in words; nothing, where nobody does. @param {number} [number] */
+export function typists(number = 0) {
+  if (!number) return "";
+  return number === 1 ? "Somebody is typing" : `${number} people are typing`;
 }
 
 function connection({ phase, attempt, retryAt, reason }, now) {

@@ -27,12 +27,14 @@ function Said({ salon, conversation, message, editing, onEdit }) {
     onEdit(null);
     return true;
   };
-  const mine = message.user === salon.client.user && !message.retracted;
+  const own = message.user === salon.client.user;
+  const mine = own && !message.retracted;
+  const kind = `message said${editing ? " editing" : ""}${own ? "" : " theirs"}`;
   return html`
-    <li class=${editing ? "message said editing" : "message said"} data-message=${message.id} data-status=${message.status}>
+    <li class=${kind} data-message=${message.id} data-status=${message.status}>
       ${editing
         ? html`<${Editor} message=${message} onDone=${done} />`
-        : html`<article class="bubble" title=${exactly(message.created_at)}>
+        : html`<article class="bubble" aria-label=${own ? "You said" : "Somebody else said"} title=${exactly(message.created_at)}>
             ${message.retracted ? html`<p class="retracted">Taken back</p>` : html`<${Prose} text=${message.text} />`}
           </article>`}
       ${!editing &&

@@ -3,7 +3,7 @@
 import { useLayoutEffect, useState } from "preact/hooks";
 
 import { others } from "./activity.js";
-import { Announcer } from "./announcer.js";
+import { Announcer, CompanyAnnouncer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Icon } from "./icons.js";
 import { ItemMenu } from "./item-menu.js";
@@ -61,6 +61,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
         <${Composer} key=${route ?? "new"} salon=${salon} state=${state} about=${about} conversation=${conversation} field=${composer} onSend=${send} onEditLast=${editLast} />
       </footer>
       ${conversation && html`<${Announcer} conversation=${conversation} name=${salon.characterOf(about)?.name ?? "The model"} />`}
+      ${conversation && html`<${CompanyAnnouncer} key=${conversation.id} salon=${salon} conversation=${conversation} />`}
     </main>
   `;
 }
