@@ -22,12 +22,21 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
 _ENDS = ("reply.completed", "reply.failed", "reply.cancelled")
+_GOING_ON = ("queued", "running")
 _STAGES = {"context": "reading the conversation", "waiting": "waiting for the model"}
 _LONGEST_PAUSE = 10.0
 
 
 class ChatFailed(Exception):
     """The server refused, or is not there; the message is for the person at the terminal."""
+
+
+class _AskAgain(Exception):
+    """The server cannot serve the conversation now: a new connection, `after` so many seconds, tries it anew."""
+
+    def __init__(self, after: float) -> None:
+        super().__init__(after)
+        self.after = after
 
 
 class Transcript:
@@ -87,16 +96,27 @@ class Transcript:
                 pass
 
     def _show_snapshot(self, messages: list[dict[str, Any]]) -> None:
+        before, self.running = self.running, None
         for message in messages:
-            mark, end = ("› ", "\n") if message["role"] == "user" else ("", "\n\n")
-            shown = self._shown.get(message["id"], 0)
-            if message["key"] in self._mine or (shown and shown >= len(message["text"])):
-                continue
-            if message["status"] in ("queued", "running"):
+            if message["status"] not in _GOING_ON:
+                self._ended.add(message["id"])
+            elif self.running is None:
                 self.running = message["id"]
-                end = ""
-            self._write(f"{mark if not shown else ''}{message['text'][shown:]}{end}")
-            self._shown[message["id"]] = len(message["text"])
+            if message["key"] not in self._mine:
+                self._show_message(message, begun=message["id"] == before)
+
+    def _show_message(self, message: dict[str, Any], *, begun: bool) -> None:
+        """What is not shown of it yet; `begun`: the line that it stands on is still open."""
+        text: str = message["text"]
+        shown = self._shown.get(message["id"])
+        self._shown[message["id"]] = len(text)
+        goes_on = message["status"] in _GOING_ON
+        if shown is not None and shown > len(text):
+            self._write("\n")
+            self._note("interrupted; another worker goes on")
+        elif shown is None or shown < len(text) or (begun and not goes_on):
+            mark, end = ("› ", "\n") if message["role"] == "user" else ("", "\n\n")
+            self._write(f"{mark if shown is None else ''}{text[shown or 0 :]}{'' if goes_on else end}")
 
     def _grow(self, reply: str, at: int, text: str) -> None:
         self.running = reply
@@ -145,6 +165,8 @@ class Terminal:
         self._changed = asyncio.Event()
         self._ready = asyncio.Event()
         self._typed: asyncio.Future[str | None] | None = None
+        self._stopped: set[str] = set()
+        self._leaving = False
 
     async def run(self) -> None:
         """Talk until Ctrl-D. Errors: `ChatFailed`."""
@@ -154,7 +176,7 @@ class Terminal:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._interrupted)
         try:
-            await self._until(self._ready.is_set, listening)
+            await self._until(lambda: self._ready.is_set() or self._leaving, listening)
             await self._talk(listening)
         finally:
             loop.remove_signal_handler(signal.SIGINT)
@@ -163,8 +185,8 @@ class Terminal:
 
     async def _talk(self, listening: asyncio.Task[None]) -> None:
         while True:
-            await self._until(lambda: self._transcript.running is None and not self._unanswered, listening)
-            line = await self._read_line()
+            await self._until(self._may_talk, listening)
+            line = None if self._leaving else await self._read_line()
             if line is None:
                 self._write("\n")
                 return
@@ -172,6 +194,9 @@ class Terminal:
                 key = str(uuid7())
                 self._transcript.said(key)
                 await self._ask("send", conversation=self._conversation, text=line, key=key)
+
+    def _may_talk(self) -> bool:
+        return self._leaving or (self._transcript.running is None and not self._unanswered)
 
     async def _read_line(self) -> str | None:
         """What is typed; None for Ctrl-D and Ctrl-C. The thread is left alone: it must not keep the program alive."""
@@ -197,12 +222,17 @@ class Terminal:
             self._typed = None
 
     def _interrupted(self) -> None:
-        """Ctrl-C: stop the reply that is running; at the prompt, leave."""
+        """Ctrl-C: stop the reply that is running; at the prompt, or when nothing can be stopped, leave."""
+        reply = self._transcript.running
         if self._typed is not None and not self._typed.done():
             self._typed.set_result(None)
-        elif self._transcript.running is not None:
+        elif reply is not None and reply not in self._stopped and self._socket is not None:
             self._note("stopping")
-            self._stopping = asyncio.ensure_future(self._ask("cancel", reply=self._transcript.running))
+            self._stopped.add(reply)
+            self._stopping = asyncio.ensure_future(self._ask("cancel", reply=reply))
+        else:
+            self._leaving = True
+            self._changed.set()
 
     async def _enter(self) -> None:
         try:
@@ -230,17 +260,21 @@ class Terminal:
         while True:
             advised: float | None = None
             try:
-                async with connect(address, subprotocols=[Subprotocol("chat.v1")], proxy=None) as socket:
+                # Snapshots can be large, and are the server's own.
+                how: dict[str, Any] = {"proxy": None, "max_size": None}
+                async with connect(address, subprotocols=[Subprotocol("chat.v1")], **how) as socket:
                     self._socket = socket
                     await self._say({"type": "hello", "token": self._token})
                     after = {"epoch": self._transcript.epoch, "offset": self._transcript.offset}
                     place = {"after": after} if self._transcript.epoch else {}
                     await self._say({"type": "subscribe", "conversation": self._conversation, **place})
-                    for frame in self._unanswered.values():
+                    for frame in list(self._unanswered.values()):
                         await self._say(frame)
                     async for raw in socket:
                         failures = 0
                         advised = self._take(json.loads(raw)) or advised
+            except _AskAgain as again:
+                advised = again.after
             except (ConnectionClosed, InvalidHandshake, OSError):
                 failures += 1
             self._socket = None
@@ -258,6 +292,8 @@ class Terminal:
                 if frame["reply"]:
                     self._transcript.expect(frame["reply"])
             case "error":
+                if asked is None and frame.get("retry_after"):
+                    raise _AskAgain(frame["retry_after"])
                 if asked is None:
                     raise ChatFailed(f"{frame['detail']} ({frame['code']})")
                 self._note(f"{frame['detail']} ({frame['code']})")
