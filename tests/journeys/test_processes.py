@@ -1,5 +1,7 @@
 """Processes that are asked to stop: what they have begun is finished, and clients go on elsewhere."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NoReturn
 
@@ -66,6 +68,29 @@ async def test_a_web_process_says_goodbye(house: House, ada: Http) -> None:
     async with listening(ada, conversation, stream.last_id, stream.reader) as stream:
         await stream.until_end(reply)
     assert device.reader.texts[reply] == stream.reader.texts[reply] == spoken(300)
+
+
+async def test_a_crowd_is_not_sent_away_at_once(house: House, ada: Http) -> None:
+    """Each is told a moment of its own to come back at, and is served until its own turn to go has come."""
+    conversation = await ada.conversation()
+    async with house.web(CHAT_DRAIN_SECONDS="2") as leaving, AsyncExitStack() as stack:
+        crowd = [await stack.enter_async_context(chat(leaving.url, ada.token)) for _ in range(20)]
+        for device in crowd:
+            await device.subscribe(conversation)
+        reply = (await crowd[0].send(conversation, "say 600 tokens at 100/s"))["reply"]
+        await crowd[0].until_text(reply)
+        leaving.terminate()
+        ends = await asyncio.gather(*map(read_on, crowd), return_exceptions=True)
+        assert all(isinstance(end, ConnectionClosedError) for end in ends)
+        goodbyes = [frame for one in crowd for frame in one.heard if frame["type"] == "going_away"]
+        moments = {goodbye["reconnect_after"] for goodbye in goodbyes}
+        assert len(goodbyes) == 20
+        assert len(moments) > 10
+        assert 0.5 <= min(moments) < max(moments) <= 3
+        # The log is the clock: they went at different places of it.
+        assert len({device.reader.offset for device in crowd}) > 5
+        assert await leaving.ended() == 0
+        await ada.post(f"/v1/replies/{reply}/cancel", status=202)
 
 
 async def test_ready_means_delivering(house: House, ada: Http) -> None:
