@@ -1,10 +1,10 @@
 """Growing drafts at a cost that follows the time on screen, not the number of tokens.
 
 Writing never waits: a piece of text goes into the draft's buffer, and one loop for all drafts of the process appends
-what has gathered, in one round trip, at once when it was idle and then at most every 25 ms (later when the engine is
-slow: the pause is never shorter than the last append took). What somebody waits for, the beginning of a text and its
-end, cuts the pause short. While the engine is away, text gathers up to a bound;
-`room` is where the producer waits then.
+what has gathered, in one round trip, at once when it was idle and then at most every 25 ms: later when many drafts grow
+(5 ms for each, up to 75 ms) and when the engine is slow (the pause is never shorter than the last append took). What
+somebody waits for, the beginning of a text and its end, does not wait for the end of the pause, and takes nobody else's
+text along. While the engine is away, text gathers up to a bound; `room` is where the producer waits then.
 """
 
 import asyncio
@@ -19,6 +19,10 @@ from realtime.log.contract import Close, Grow, Log, Open, Position, Record, Tell
 _log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS = 0.025
+_CROWD = 5
+"""With more drafts than this growing, all wait longer: so that many cost little more than these."""
+_CROWDED_PAUSES = 3.0
+"""But not longer than so many pauses: text that moves thirteen times a second still flows."""
 _LONGEST_PAUSE_SECONDS = 1.0
 _MOST_WAITING = 64 * 1024
 """Code points of one draft that may wait to be appended."""
@@ -81,15 +85,14 @@ class DraftWriter:
         taking = replace(self._opening, change=Open(self.draft, self.attempt, header, self._kept))
         self._waiting[:0] = [taking, *(self._telling(event) for event in events)]
         self._held = False
-        self._publisher.wake(self)
-        self._publisher.hurry()
+        self._publisher.hurry(self)
 
     def begin_again(self, body: bytes, header: bytes, text: str) -> None:
         """The draft is `text` from here on, and its header another."""
         self._opening = Record(body, Open(self.draft, self.attempt, header))
         self._add(Record(body, Open(self.draft, self.attempt, header, text)))
         self.length = len(text)
-        self._publisher.hurry()
+        self._publisher.hurry(self)
 
     def event(self, body: bytes) -> None:
         """An event that leaves the draft as it is, after everything written before."""
@@ -106,7 +109,7 @@ class DraftWriter:
         self._gather(text, body, self.length, grows=True)
         self.length += len(text)
         if begins:
-            self._publisher.hurry()
+            self._publisher.hurry(self)
 
     def aside(self, text: str, body: Body, at: int) -> None:
         """Text that is streamed beside the draft and no part of it; `at` counts by itself."""
@@ -116,7 +119,12 @@ class DraftWriter:
     def close(self, body: bytes) -> None:
         """The last event; the draft is forgotten."""
         self._add(Record(body, Close(self.draft, self.attempt)))
-        self._publisher.hurry()
+        self._publisher.hurry(self)
+
+    @property
+    def pause(self) -> float:
+        """Seconds for which text gathers now: whoever produces it may well look for more as seldom."""
+        return self._publisher.pause
 
     @property
     def full(self) -> bool:
@@ -235,10 +243,14 @@ class Publisher:
 
     def __init__(self, log: Log, pause_seconds: float = _PAUSE_SECONDS) -> None:
         self._log = log
-        self._pause = pause_seconds
+        self._shortest = pause_seconds
         self._dirty: dict[DraftWriter, None] = {}
+        self._hurrying: dict[DraftWriter, None] = {}
         self._woken = asyncio.Event()
         self._hurried = asyncio.Event()
+        self._due = 0.0
+        self.pause = pause_seconds
+        """Seconds between two rounds, as many as drafts grow now."""
         self.appends = 0
         self.refused = 0
         """Appends of attempts that were not the newest any more."""
@@ -254,8 +266,10 @@ class Publisher:
         self._dirty[writer] = None
         self._woken.set()
 
-    def hurry(self) -> None:
-        """What waits now should not wait for the end of the pause."""
+    def hurry(self, writer: DraftWriter) -> None:
+        """What waits here now should not wait for the end of the pause."""
+        self._hurrying[writer] = None
+        self.wake(writer)
         self._hurried.set()
 
     async def run(self) -> None:
@@ -264,10 +278,9 @@ class Publisher:
         failed = 0
         while True:
             await self._woken.wait()
-            self._woken.clear()
             self._hurried.clear()
-            writers, self._dirty = list(self._dirty), {}
             began = loop.time()
+            writers = self._next(began)
             try:
                 await self._append(writers)
                 failed = 0
@@ -277,11 +290,29 @@ class Publisher:
                     _log.warning("the log is away; text gathers", error=str(error), drafts=len(writers))
                 for writer in writers:
                     self.wake(writer)
-            took = loop.time() - began
+            now = loop.time()
             if failed:
-                await asyncio.sleep(min(self._pause * 2 ** min(failed, 6), _LONGEST_PAUSE_SECONDS))
+                self._due = 0.0
+                await asyncio.sleep(min(self._shortest * 2 ** min(failed, 6), _LONGEST_PAUSE_SECONDS))
             else:
-                await self._gathering(min(max(self._pause, took), _LONGEST_PAUSE_SECONDS))
+                took = min(now - began, _LONGEST_PAUSE_SECONDS)
+                await self._gathering(max(self._due - now, took))
+
+    def _next(self, now: float) -> list[DraftWriter]:
+        """Whose turn it is: all that wait, where a round is due, and otherwise those that hurry."""
+        if now < self._due:
+            writers = list(self._hurrying)
+            for writer in writers:
+                self._dirty.pop(writer, None)
+        else:
+            writers, self._dirty = list(self._dirty), {}
+            crowded = min(max(len(writers) / _CROWD, 1.0), _CROWDED_PAUSES)
+            self.pause = self._shortest * crowded
+            self._due = now + self.pause
+        self._hurrying.clear()
+        if not self._dirty:
+            self._woken.clear()
+        return writers
 
     async def _gathering(self, seconds: float) -> None:
         try:

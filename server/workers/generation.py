@@ -35,6 +35,8 @@ _MOST_REASONING = 200_000
 """Code points of thinking that are stored; all of it is streamed."""
 
 _WORTH_TELLING_SECONDS = 1.0
+_AT_ONCE_SECONDS = 0.002
+"""What comes within so long was there when it was looked for."""
 
 
 class Answers(Protocol):
@@ -97,11 +99,14 @@ class Generation:
     async def run(self, answers: Answers, prompt: Prompt) -> None:
         """Read until the answer is whole. Errors: `ProviderError`, `StaleWriter`.
 
-        The loop waits for nothing but the provider, as long as there is room in the draft's buffer.
+        The loop waits for nothing but the provider, as long as there is room in the draft's buffer. It does not look
+        for more than once in the time for which text gathers anyway: what comes meanwhile waits in the kernel, and is
+        then read at once.
         """
         self._prompt = prompt
         told = (answers.name, prompt.model)
         writer, pieces, part = self._writer, self._pieces, None
+        clock, at_once = asyncio.get_running_loop().time, 0.0
         try:
             async with aclosing(answers.stream(prompt)) as deltas:
                 async for delta in deltas:
@@ -121,6 +126,9 @@ class Generation:
                             pass
                     if writer.full:
                         await self._wait_for_room()
+                    elif part is not None and part.first is not None and clock() > at_once:
+                        await asyncio.sleep(writer.pause)
+                        at_once = clock() + _AT_ONCE_SECONDS
         except ProviderError as error:
             if part is not None:
                 part.outcome = error.code

@@ -1,16 +1,24 @@
-"""A reply's account, where a worker was lost."""
+"""A reply's account, where a worker was lost; and how often its tokens are looked for."""
 
+import asyncio
+import time
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import cast
 
+from providers.chain import Begins
 from providers.config import ProviderConfig
+from providers.contract import Delta, Finish, Prompt, TextDelta, Turn
 from providers.profiles import Profile, profile
 from providers.tokens import estimate
 from realtime.log.contract import Log
 from realtime.log.writer import Publisher
 from server.domain.reply import Reply
 from server.domain.settings import ReplySettings
+from server.storage.database import stopped
 from server.workers.generation import Generation
+from tests.support.scripted_log import ScriptedLog
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEPT = "Ein Kauz sitzt im Gebälk und schweigt. " * 40
@@ -19,7 +27,14 @@ MODEL = "gpt-5-mini"
 
 def account(known: Profile | None) -> Generation:
     """A second attempt's, which has asked nobody yet. Its writer is held: nothing of it reaches a log."""
-    reply = Reply(
+    publisher = Publisher(cast(Log, None))
+    writer = publisher.writer("cnv_1", "msg_1", 2, KEPT, held=True)
+    return Generation(reply(), writer, lambda: NOW, NOW, KEPT, known)
+
+
+def reply() -> Reply:
+    """One that a worker had before."""
+    return Reply(
         id=f"msg_{1:032x}",
         conversation=f"cnv_{1:032x}",
         message=f"msg_{2:032x}",
@@ -31,9 +46,6 @@ def account(known: Profile | None) -> Generation:
         model=MODEL,
         created_at=NOW,
     )
-    publisher = Publisher(cast(Log, None))
-    writer = publisher.writer("cnv_1", "msg_1", 2, KEPT, held=True)
-    return Generation(reply, writer, lambda: NOW, NOW, KEPT, known)
 
 
 def test_what_a_lost_worker_left_is_counted_and_priced() -> None:
@@ -55,3 +67,40 @@ def test_a_model_that_nobody_knows_any_more_is_counted_by_length() -> None:
     [span] = account(None).provenance()
     assert span.usage is not None
     assert (span.usage.output, span.cost) == (-(-len(KEPT) // 4), None)
+
+
+class Slowly:
+    """Answers token by token; it knows when each was asked for."""
+
+    name = "openai"
+
+    def __init__(self, tokens: int) -> None:
+        self._tokens = tokens
+        self.asked: list[float] = []
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Begins, None]:
+        """Its tokens, each of which comes a moment after it is waited for."""
+        known = profile(ProviderConfig("openai", "openai"), MODEL)
+        yield Begins("openai", prompt.model, known, 0)
+        for number in range(self._tokens):
+            self.asked.append(time.monotonic())
+            await asyncio.sleep(0.01)
+            yield TextDelta(f"<{number}>")
+        yield Finish("stop", None)
+
+
+async def test_tokens_are_looked_for_as_seldom_as_text_gathers() -> None:
+    """After the first, which is told at once: what comes meanwhile is read together."""
+    pause = 0.05
+    publisher = Publisher(ScriptedLog(), pause)
+    publishing = asyncio.create_task(publisher.run())
+    try:
+        writer = publisher.writer("cnv_1", "msg_1", 1)
+        writer.open(b"{}", b"{}")
+        generation, answers = Generation(reply(), writer, lambda: NOW, NOW), Slowly(4)
+        await generation.run(answers, Prompt(MODEL, (Turn("user", "?"),)))
+        await writer.flush()
+    finally:
+        await stopped([publishing])
+    assert generation.text == "<0><1><2><3>"
+    assert all(later - sooner >= pause for sooner, later in pairwise(answers.asked))
