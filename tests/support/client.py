@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -145,6 +146,8 @@ class Chat:
         self.reader = Reader()
         self.heard: list[dict[str, Any]] = []
         """Every frame that came."""
+        self.heard_at: list[float] = []
+        """When each came (`time.monotonic`)."""
         self._ids = itertools.count(1)
         self._answers: dict[str, dict[str, Any]] = {}
 
@@ -161,6 +164,7 @@ class Chat:
         async with asyncio.timeout(timeout):
             frame = json.loads(await self.socket.recv())
         self.heard.append(frame)
+        self.heard_at.append(time.monotonic())
         if "id" in frame:
             self._answers[frame["id"]] = frame
         if frame["type"] == "subscribed" or "offset" in frame:

@@ -5,6 +5,7 @@ connection that ends without a goodbye.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -49,6 +50,8 @@ class ScriptedServer:
         """A client has closed its connection while the answer was still being given."""
         self.left: list[Request] = []
         """The requests whose clients did."""
+        self.done: list[tuple[Request, float]] = []
+        """When the last of each answer was said (`time.monotonic`), whatever end it had."""
         self._script: deque[Answer] = deque()
         self._connections = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,7 +103,7 @@ class ScriptedServer:
             while request := await _read_request(reader, connection):
                 self.requests.append(request)
                 self.asked.set()
-                if not await self._give(await self.answering(request), reader, writer):
+                if not await self._give(request, await self.answering(request), reader, writer):
                     break
         except ConnectionError:
             self._note(request)
@@ -118,7 +121,9 @@ class ScriptedServer:
         if request is not None:
             self.left.append(request)
 
-    async def _give(self, answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _give(
+        self, request: Request, answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         """Give one answer; False when the connection is of no more use."""
         headers = {"content-type": "text/event-stream", "transfer-encoding": "chunked"} | answer.headers
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -126,8 +131,10 @@ class ScriptedServer:
             writer.write(f"HTTP/1.1 {answer.status} Scripted\r\n{head}\r\n".encode())
         for step in answer.steps:
             if step == "cut":
+                self.done.append((request, time.monotonic()))
                 return False
             if step == "stall":
+                self.done.append((request, time.monotonic()))
                 await reader.read(1)
                 raise ConnectionResetError
             if isinstance(step, float):
@@ -137,6 +144,7 @@ class ScriptedServer:
             await writer.drain()
         writer.write(b"0\r\n\r\n")
         await writer.drain()
+        self.done.append((request, time.monotonic()))
         return True
 
 

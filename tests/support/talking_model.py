@@ -6,6 +6,7 @@
     refuse with 401
     use look with {"at": 1}
     think 30 tokens, cite https://example.org/owls
+    say 9 tokens, count 900 in, 800 cached, 70 out, 60 thought          or: count nothing
 
 Asked as `talker-3` it says all of it, and twenty tokens more, whatever it should have failed with; and it goes on with
 an answer that was begun, by itself or by repeating the last words, as it is asked to.
@@ -50,6 +51,7 @@ _SAY = re.compile(
 _GO_ON = re.compile(r"was cut off\..*«(.*)»$", re.DOTALL)
 _USE = re.compile(r"use (\w+) with (\{.*\})")
 _THINK = re.compile(r"think (\d+) tokens")
+_COUNT = re.compile(r"count (?:(\d+) in, (\d+) cached, (\d+) out, (\d+) thought|nothing)")
 _CITE = re.compile(r"cite (\S+)")
 _REFUSE = re.compile(r"refuse with (\d+)")
 _ENDS: dict[str, list[Step]] = {"end early": [], "break off": ["cut"], "fall silent": ["stall"]}
@@ -83,6 +85,10 @@ class TalkingModel(ScriptedServer):
         """Whether the answer to such a message was still being given when its client left."""
         return any(_question(request) == text for request in list(self.left))
 
+    def was_done(self, text: str) -> float:
+        """When it had said all that it first said to such a message (`time.monotonic`)."""
+        return next(moment for request, moment in list(self.done) if _question(request) == text)
+
     @override
     def answer(self, request: Request) -> Answer:
         if not request.body:
@@ -110,7 +116,22 @@ class TalkingModel(ScriptedServer):
             steps.append(wire.citation(cites[1]))
         if uses := _USE.search(asked):
             return Answer([*steps, wire.call("call_1", uses[1], uses[2]), wire.closing(tokens, "tool_calls")])
-        return Answer([*steps, *(_ENDS[end] if end else [wire.closing(tokens)])])
+        closing = wire.ending(_account(asked)) if _COUNT.search(asked) else wire.closing(tokens)
+        return Answer([*steps, *(_ENDS[end] if end else [closing])])
+
+
+def _account(asked: str) -> dict[str, Any] | None:
+    """The usage that is asked for."""
+    counts = _COUNT.search(asked)
+    if not counts or not counts[1]:
+        return None
+    read, cached, written, thought = map(int, counts.groups())
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": written,
+        "prompt_tokens_details": {"cached_tokens": cached},
+        "completion_tokens_details": {"reasoning_tokens": thought},
+    }
 
 
 def finished(tokens: int) -> str:

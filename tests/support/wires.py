@@ -98,8 +98,12 @@ class OpenAIWire(Wire):
     @override
     def closing(self, output_tokens: int, reason: str = "stop") -> bytes:
         # The reason, the usage, and the mark.
-        usage = {"prompt_tokens": INPUT_TOKENS, "completion_tokens": output_tokens}
-        return self._chunk({}, reason) + _event({"choices": [], "usage": usage}) + b"data: [DONE]\n\n"
+        return self.ending({"prompt_tokens": INPUT_TOKENS, "completion_tokens": output_tokens}, reason)
+
+    def ending(self, usage: dict[str, Any] | None, reason: str = "stop") -> bytes:
+        """Write the end with an account of one's own, or with none."""
+        account = _event({"choices": [], "usage": usage}) if usage else b""
+        return self._chunk({}, reason) + account + b"data: [DONE]\n\n"
 
     @override
     def whole(self, text: str, output_tokens: int) -> bytes:
@@ -143,7 +147,10 @@ class AnthropicWire(Wire):
     @override
     def opening(self) -> bytes:
         # The message and its first block.
-        usage = {"input_tokens": INPUT_TOKENS, "output_tokens": 1}
+        return self.beginning({"input_tokens": INPUT_TOKENS, "output_tokens": 1})
+
+    def beginning(self, usage: dict[str, int]) -> bytes:
+        """Write the same with an account of one's own."""
         block = {"type": "text", "text": ""}
         return self._named("message_start", message={"id": "m1", "usage": usage}) + self._named(
             "content_block_start", index=0, content_block=block
