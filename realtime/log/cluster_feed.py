@@ -39,7 +39,9 @@ class ClusterFeed:
         self._cluster: Any = cluster
         self._shards: dict[str, tuple[RedisFeed, Redis, asyncio.Task[None]]] = {}
         self._followed: dict[str, str] = {}
-        """Topic to the name of the server that has it."""
+        """Topic to the name of the server that it is followed at."""
+        self._unsure: set[str] = set()
+        """Topics that have moved, and of which the new server has not confirmed yet that it is listened to."""
         self._heard: asyncio.Queue[Heard] = asyncio.Queue(_MOST_WAITING)
         self._moved = asyncio.Event()
 
@@ -47,11 +49,14 @@ class ClusterFeed:
         """See the port."""
         async with translated_errors():
             await self._cluster.initialize()  # which it does once
-            shard = self._shard(topic)
-        await shard.follow(topic)
+            moved = self._followed.get(topic, owner := self._owner(topic)) != owner
+        await self._follow_where_it_is(topic)
+        if moved:  # for those who have followed it at another server
+            await self._heard.put(None)
 
     async def unfollow(self, topic: str) -> None:
         """See the port."""
+        self._unsure.discard(topic)
         name = self._followed.pop(topic, None)
         if name is not None and name in self._shards:
             await self._shards[name][0].unfollow(topic)
@@ -107,19 +112,32 @@ class ClusterFeed:
 
     async def _follow_what_moved(self) -> None:
         moved = [topic for topic, name in self._followed.items() if self._owner(topic) != name]
+        moved += self._unsure.difference(moved)
         if not moved:
             return
         _log.info("topics moved", topics=len(moved))
-        for topic in moved:
-            before = self._followed.get(topic)
-            if before is None:  # nobody follows it any more
-                continue
-            if before in self._shards:
-                await self._shards[before][0].unfollow(topic)
-            await self._shard(topic).follow(topic)
+        self._unsure.update(moved)
+        # Side by side: a server that does not answer keeps nobody waiting but its own.
+        outcomes = await asyncio.gather(*map(self._follow_again, moved), return_exceptions=True)
         for name in set(self._shards) - set(self._followed.values()):
             await self._drop(name)
         await self._heard.put(None)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _follow_again(self, topic: str) -> None:
+        if topic in self._followed:  # otherwise nobody follows it any more
+            await self._follow_where_it_is(topic)
+        self._unsure.discard(topic)
+
+    async def _follow_where_it_is(self, topic: str) -> None:
+        """Follow it at its server, and at no other: one that does not serve it would refuse all that it is asked."""
+        before = self._followed.get(topic)
+        shard = self._shard(topic)
+        if before is not None and before != self._followed[topic] and before in self._shards:
+            await self._shards[before][0].unfollow(topic)
+        await shard.follow(topic)
 
     def _owner(self, topic: str) -> str:
         return cast("str", self._cluster.get_node_from_key(channel(topic)).name)

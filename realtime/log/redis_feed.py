@@ -55,7 +55,7 @@ class RedisFeed:
             async with asyncio.timeout(_FOLLOW_SECONDS):
                 await confirmed.wait()
         except TimeoutError as error:
-            self._wanted.pop(name, None)  # whoever asks next asks the engine again
+            # It stays wanted: others may have followed it for long, and wait for the same connection.
             raise Unavailable("redis: the subscription was not confirmed in time") from error
 
     async def unfollow(self, topic: str) -> None:

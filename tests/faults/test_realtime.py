@@ -13,7 +13,8 @@ import uvloop
 from realtime.errors import Overloaded, Unavailable
 from realtime.frames import Event
 from realtime.hub import Hub
-from realtime.log.contract import Log, Position, Record
+from realtime.log import redis_feed
+from realtime.log.contract import Log, Position, Published, Record
 from realtime.log.redis import RedisLog
 from realtime.log.redis_feed import RedisFeed
 from realtime.log.writer import DraftWriter, Publisher
@@ -171,6 +172,43 @@ async def test_an_end_while_the_log_is_away_is_told_when_it_is_back(tmp_path: Pa
         await engine.start()
         await ending
         assert [reader.text for reader in stream.readers] == ["".join(stream.written)] * 3
+
+
+async def test_who_cannot_follow_takes_nobody_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nothing answers somebody comes in vain: those who were there before are live again afterwards."""
+    monkeypatch.setattr(redis_feed, "_FOLLOW_SECONDS", 0.2)
+    async with (
+        private_valkey(tmp_path) as engine,
+        command_client(engine.url) as commands,
+        subscription_client(engine.url) as subscriptions,
+    ):
+        log, feed, heard = RedisLog(commands), RedisFeed(subscriptions), list[bytes]()
+
+        async def listen() -> None:
+            async for published in feed.events():
+                if isinstance(published, Published):
+                    heard.append(published.body)
+
+        async def is_live(body: bytes) -> bool:
+            await log.append(TOPIC, [Record(body)])
+            return body in heard
+
+        listening = asyncio.create_task(listen())
+        await feed.follow(TOPIC)
+        await engine.kill()
+        await wait_until(lambda: _refuses(feed))
+        await engine.start()
+        await wait_until(lambda: is_live(b"{}"))
+        listening.cancel()
+
+
+async def _refuses(feed: RedisFeed) -> bool:
+    """Whether it has noticed that nobody is there."""
+    try:
+        await feed.follow(TOPIC)
+    except Unavailable:
+        return True
+    return False
 
 
 async def test_jobs_and_signals_survive_a_kill(tmp_path: Path) -> None:

@@ -40,14 +40,19 @@ async def _watched(folder: Path) -> AsyncGenerator[tuple[str, Server]]:
 
 
 FLEETS = sized({"cluster": _cluster}, {"cluster": _cluster, "sentinel": _watched})
+HOWS = sized(["killed"], ["killed", "frozen"])
 
 
 @pytest.mark.timeout(sized(120, 400))
+@pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("fleet", FLEETS.values(), ids=FLEETS.keys())
 async def test_a_replica_takes_over_in_mid_stream(
-    engines: EngineURLs, model: TalkingModel, tmp_path: Path, chance: Random, fleet: Fleet
+    engines: EngineURLs, model: TalkingModel, tmp_path: Path, chance: Random, fleet: Fleet, how: str
 ) -> None:
-    """Replies in many conversations, so that some live on the server that dies: all end with the stored text."""
+    """Replies in many conversations, so that some live on the server that dies: all end with the stored text.
+
+    A server that was only frozen comes back in the middle, and takes itself for the primary for a moment.
+    """
     async with fleet(tmp_path / "fleet") as (url, victim):
         house = new_house(tmp_path, engines, model, CHAT_REDIS_URL=url)
         async with instances(house, 2) as running, house.worker(), http(running.urls[0]) as ada:
@@ -70,7 +75,12 @@ async def test_a_replica_takes_over_in_mid_stream(
                 return any(len(text) > place for one in wanderers for text in one.reader.texts.values())
 
             await wait_until(has_come_so_far, within=60)
-            victim.process.signal(signal.SIGKILL)
+            if how == "killed":
+                victim.process.signal(signal.SIGKILL)
+            else:
+                victim.process.signal(signal.SIGSTOP)
+                await asyncio.sleep(chance.uniform(3, 12))
+                victim.process.signal(signal.SIGCONT)
             await asyncio.gather(*following)
             stored = {name: await ada.message(name, reply) for name, reply in replies.items()}
     print(f"{CLIENTS} clients: {told(wanderers)}")

@@ -1,0 +1,112 @@
+"""A cluster is resharded under listeners: what moves is heard from its new server, what stays is not disturbed."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from redis.asyncio.cluster import RedisCluster
+
+from realtime.errors import Unavailable
+from realtime.log.cluster_feed import ClusterFeed
+from realtime.log.contract import Log, Published, Record
+from realtime.log.redis import RedisLog, channel
+from realtime.redis import command_client, subscription_client
+from tests.support.valkey_fleet import Cluster, cluster
+from tests.support.waiting import wait_until
+
+
+class Listening:
+    """One who hears some topics of a log; `heard` is what came, by topic."""
+
+    def __init__(self, log: Log, feed: ClusterFeed) -> None:
+        self.log = log
+        self.feed = feed
+        self.heard: dict[str, set[bytes]] = {}
+        self._number = 0
+
+    async def run(self) -> None:
+        """Hear until cancelled."""
+        async for published in self.feed.events():
+            if isinstance(published, Published):
+                self.heard.setdefault(published.topic, set()).add(published.body)
+
+    async def is_live(self, topic: str) -> bool:
+        """Whether something that is appended now is heard."""
+        self._number += 1
+        body = b"%d" % self._number
+        try:
+            await self.log.append(topic, [Record(body)])
+        except Unavailable:  # in the midst of the move
+            return False
+        await asyncio.sleep(0.05)
+        return body in self.heard.get(topic, ())
+
+
+@asynccontextmanager
+async def listening(url: str) -> AsyncGenerator[Listening]:
+    """As the wiring assembles it."""
+    async with command_client(url) as commands, subscription_client(url) as subscriptions:
+        one = Listening(RedisLog(commands), ClusterFeed(cast("RedisCluster", subscriptions)))
+        running = asyncio.create_task(one.run())
+        yield one
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def _at_the_first(fleet: Cluster, number: int) -> list[str]:
+    """Topics that live on the first server, each on a slot of its own."""
+    found: dict[int, str] = {}
+    for n in range(1000):
+        slot = await _slot(fleet, f"cnv_{n}")
+        if slot < 16_384 // 3 and len(found) < number:
+            found.setdefault(slot, f"cnv_{n}")
+    return list(found.values())
+
+
+async def _slot(fleet: Cluster, topic: str) -> int:
+    return await fleet.primaries[0].ask("CLUSTER", "KEYSLOT", channel(topic))
+
+
+async def _move(fleet: Cluster, topic: str) -> None:
+    """Bring its slot to the second server, as the tools of a cluster do."""
+    source, target, _ = fleet.primaries
+    slot = await _slot(fleet, topic)
+    names: list[Any] = [await one.ask("CLUSTER", "MYID") for one in (source, target)]
+    await target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", names[0])
+    await source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", names[1])
+    while keys := await source.ask("CLUSTER", "GETKEYSINSLOT", slot, 100):
+        await source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+    for one in (target, source, *fleet.primaries[2:]):
+        await one.ask("CLUSTER", "SETSLOT", slot, "NODE", names[1])
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("newcomer", [False, True], ids=["nobody comes", "somebody comes"])
+async def test_listeners_follow_a_slot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, newcomer: bool
+) -> None:
+    """Both the topic that moved and its neighbour are live again, and their servers are asked for nothing foreign.
+
+    Also where somebody asks for the topic, at its new server, before those are told who have it from the old one.
+    """
+    async with cluster(tmp_path) as fleet, listening(fleet.url) as one:
+        moving, staying = await _at_the_first(fleet, 2)
+        for topic in (moving, staying):
+            await one.feed.follow(topic)
+            await wait_until(lambda topic=topic: one.is_live(topic))
+        if newcomer:
+            go_on = one.feed._follow_what_moved
+
+            async def somebody_is_first() -> None:
+                await one.feed.follow(moving)
+                await go_on()
+
+            monkeypatch.setattr(one.feed, "_follow_what_moved", somebody_is_first)
+        await _move(fleet, moving)
+        for topic in (moving, staying):
+            await wait_until(lambda topic=topic: one.is_live(topic))
+        wanted = sorted(feed.topics() for feed, _, _ in one.feed._shards.values())
+        assert wanted == sorted([[moving], [staying]])
