@@ -3,7 +3,7 @@
 A row is one message for one reader. The reader and the language stand in front of the words in the index, so that a
 search walks the words of one person in one language: what others wrote is not filtered out, it is never touched.
 Each message is indexed with the stems of its own language, so a query is put once per language that the reader has
-messages in, and the answers, which cannot overlap, are united.
+messages in, and the answers, which cannot overlap, are united. `mongodb_questions` bounds what that costs.
 """
 
 import re
@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pymongo import ASCENDING, TEXT, DeleteMany, IndexModel, ReplaceOne
+from pymongo import ASCENDING, DESCENDING, TEXT, DeleteMany, IndexModel, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure
 
-from server.search.contract import MAX_TOTAL, Found, Hit, SearchDocument, SearchQuery, Side
+from server.search.contract import Found, Hit, SearchDocument, SearchQuery, Side
+from server.search.mongodb_questions import Bounds, Term, counting, finding, phrase_words, terms_of
 from server.search.words import Wanted, highlight, parse, words_of
 from server.storage.causal import preferred
 from server.storage.database import reachable
@@ -26,7 +27,6 @@ _STEMS = frozenset({"da", "de", "en", "es", "fi", "fr", "hu", "it", "nb", "nl", 
 """The languages that MongoDB knows the stems of; words of others are compared as they are."""
 _UNFINISHED = 8
 """So many different endings of an unfinished word are looked for."""
-_SAMPLE = 200
 _SWAPPED = 175
 """The server's code for a question whose collection was replaced while it was answered."""
 _INDEXES = [
@@ -36,8 +36,9 @@ _INDEXES = [
         default_language="none",
         language_override="stems",
     ),
-    IndexModel([("reader", ASCENDING), ("words", ASCENDING)], name="prefixes"),
-    IndexModel([("reader", ASCENDING), ("stems", ASCENDING)], name="languages"),
+    IndexModel(
+        [("reader", ASCENDING), ("stems", ASCENDING), ("words", ASCENDING), ("at", DESCENDING)], name="newest"
+    ),
     IndexModel([("message", ASCENDING), ("reader", ASCENDING)], name="message"),
     IndexModel([("conversation", ASCENDING), ("reader", ASCENDING)], name="conversation"),
 ]
@@ -49,10 +50,11 @@ class MongoSearch:
     """`server.search.contract.SearchEngine`."""
 
     name = "mongodb"
-    form = 0
+    form = 1
 
-    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], bounds: Bounds | None = None) -> None:
         self._database = database
+        self._bounds = bounds or Bounds()
         self.counts: Counter[str] = Counter()
 
     def rows(self, side: Side) -> Rows:
@@ -119,66 +121,50 @@ class MongoSearch:
 
     async def _search(self, query: SearchQuery, wanted: Wanted) -> Found:
         rows = preferred(self.rows("live"))
-        stems: list[str] = await rows.distinct("stems", {"reader": query.reader})
-        if not stems:
+        languages: list[str] = await rows.distinct("stems", {"reader": query.reader})
+        if not languages or not (wanted.chunks or wanted.phrases):
             return Found(hits=[], total=0)
-        text = query.text
+        endings: list[str] = []
         if wanted.unfinished is not None and len(wanted.unfinished) > 1:
-            text = " ".join([text, *await self._endings(query.reader, wanted.unfinished)])
-        cursor = await rows.aggregate(pipeline(query, text, stems), maxTimeMS=5_000)
+            endings = await self._endings(query.reader, languages, wanted.unfinished)
+        terms = terms_of(wanted, endings)
+        counts = await self._counts(rows, query.reader, terms, phrase_words(wanted), languages)
+        question = finding(query, wanted, terms, languages, counts, self._bounds, _COLLECTION)
+        if not question:
+            return Found(hits=[], total=0)
+        cursor = await rows.aggregate(question, maxTimeMS=5_000)
         [answer] = await cursor.to_list()
         scores = {row["_id"]: row.get("score") for row in answer["page"]}
         found = {row["_id"]: row async for row in rows.find({"_id": {"$in": list(scores)}})}
         hits = [_hit(found[key], score, wanted) for key, score in scores.items() if key in found]
         return Found(hits=hits, total=answer["total"][0]["count"] if answer["total"] else 0)
 
-    async def _endings(self, reader: str, beginning: str) -> list[str]:
+    async def _counts(
+        self, rows: Rows, reader: str, terms: Sequence[Term], words: Sequence[str], languages: Sequence[str]
+    ) -> dict[tuple[str, str], int]:
+        """How often each term stands in each language."""
+        typed = dict.fromkeys([*(term.typed for term in terms), *words])
+        asked = [(language, term) for term in typed for language in languages]
+        question = counting(reader, asked, self._bounds.frequent + 1, _COLLECTION)
+        cursor = await rows.aggregate(question, maxTimeMS=5_000)
+        return {asked[row["place"]]: row["n"] async for row in cursor}
+
+    async def _endings(self, reader: str, languages: Sequence[str], beginning: str) -> list[str]:
         """How an unfinished word may go on: words that the reader has."""
         begins = {"$regex": f"^{re.escape(beginning)}"}
         cursor = await self.rows("live").aggregate(
             [
-                {"$match": {"reader": reader, "words": begins}},
-                {"$limit": _SAMPLE},
+                {"$match": {"reader": reader, "stems": {"$in": list(languages)}, "words": begins}},
+                {"$limit": self._bounds.sample},
                 {"$project": {"words": 1}},
                 {"$unwind": "$words"},
                 {"$match": {"words": begins}},
                 {"$group": {"_id": "$words", "count": {"$sum": 1}}},
                 {"$sort": {"count": -1, "_id": 1}},
                 {"$limit": _UNFINISHED},
-            ],
-            hint="prefixes",
+            ]
         )
         return [row["_id"] async for row in cursor if row["_id"] != beginning]
-
-
-def pipeline(query: SearchQuery, text: str, stems: Sequence[str]) -> list[dict[str, Any]]:
-    """The page and the total in one question."""
-    first, *others = [_branch(query, text, language) for language in stems]
-    united = [{"$unionWith": {"coll": _COLLECTION, "pipeline": branch}} for branch in others]
-    order = {"score": -1, "at": -1, "_id": 1} if query.order == "score" else {"at": -1, "_id": 1}
-    page = [{"$sort": order}, {"$skip": query.offset}, {"$limit": query.limit}]
-    return [
-        *first,
-        *united,
-        {"$facet": {"page": page, "total": [{"$limit": MAX_TOTAL}, {"$count": "count"}]}},
-    ]
-
-
-def _branch(query: SearchQuery, text: str, stems: str) -> list[dict[str, Any]]:
-    wanted: dict[str, Any] = {"reader": query.reader, "stems": stems}
-    wanted["$text"] = {"$search": text, "$language": stems}
-    said = {
-        "conversation": query.conversation,
-        "user": query.user,
-        "role": query.role,
-        "topics": query.topic,
-        "language": query.language,
-    }
-    wanted |= {name: value for name, value in said.items() if value is not None}
-    moments = {"$gte": query.since, "$lt": query.until}
-    if any(moments.values()):
-        wanted["at"] = {name: value for name, value in moments.items() if value is not None}
-    return [{"$match": wanted}, {"$project": {"at": 1, "score": {"$meta": "textScore"}}}]
 
 
 def _row(document: SearchDocument, reader: str) -> dict[str, Any]:

@@ -13,6 +13,15 @@ _WORD = re.compile(r"\w+")
 _EXCERPT = 180
 _BEFORE = 50
 _ENDING = 5
+_PATTERN_LETTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What was typed between two spaces, and the words in it, folded: mostly one."""
+
+    typed: str
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,8 @@ class Wanted:
     without: tuple[str, ...]
     unfinished: str | None
     """The last word, where it may go on: nothing was typed after it."""
+    chunks: tuple[Chunk, ...] = ()
+    """The words as they were typed, for engines that have rules of their own for what a word is."""
 
 
 @lru_cache(maxsize=4096)
@@ -42,6 +53,7 @@ def parse(text: str) -> Wanted:
     words: list[str] = []
     phrases: list[str] = []
     without: list[str] = []
+    chunks: list[Chunk] = []
     last: str | None = None
     for found in _PART.finditer(text):
         phrase, bare = found.groups()
@@ -53,9 +65,45 @@ def parse(text: str) -> Wanted:
         negated = len(bare) > 1 and bare.startswith("-")
         parts = [fold(part) for part in _WORD.findall(bare)]
         (without if negated else words).extend(parts)
+        if parts and not negated:
+            chunks.append(Chunk(bare.replace('"', " "), tuple(parts)))
         if parts and not negated and found.end() == len(text):
             last = parts[-1]
-    return Wanted(tuple(words), tuple(phrases), tuple(without), last)
+    return Wanted(tuple(words), tuple(phrases), tuple(without), last, tuple(chunks))
+
+
+def words_in(phrase: str) -> list[str]:
+    """The words of a phrase in their order, folded."""
+    return [fold(found) for found in _WORD.findall(phrase)]
+
+
+def phrase_pattern(phrase: str) -> str:
+    """A regular expression (PCRE, without case) for its words one after the other, whatever their accents.
+
+    Of a very long phrase it has the beginning: expressions have a bound.
+    """
+    letters = 0
+    words: list[str] = []
+    for word in words_in(phrase):
+        letters += len(word)
+        if letters > _PATTERN_LETTERS and words:
+            break
+        words.append("".join(map(_any_accent, word[:_PATTERN_LETTERS])))
+    return r"(*UCP)(?<!\w)" + r"\W+".join(words) + r"(?!\w)"
+
+
+def _any_accent(letter: str) -> str:
+    return f"[{re.escape(letter)}{_accented().get(letter, '')}]\\p{{M}}*"
+
+
+@lru_cache(maxsize=1)
+def _accented() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for code in (*range(0xDF, 0x250), *range(0x3AC, 0x3CF), *range(0x1E00, 0x2000)):
+        letter = chr(code)
+        if letter == letter.lower() and len(plain := fold(letter)) == 1 and plain != letter:
+            found[plain] = found.get(plain, "") + letter
+    return found
 
 
 def highlight(text: str, wanted: Wanted) -> list[Piece]:

@@ -207,9 +207,11 @@ async def _reads(running: Engines, quick: bool, streams: int) -> None:
         "reads",
         "median ms",
         "99th percentile",
+        "plan of one",
     )
     async for found in reads.reading(running, messages, times):
-        table.add_row(found.what, found.how, f"{found.reads:,}", f"{found.median:.2f}", f"{found.worst:.2f}")
+        cells = (found.what, found.how, f"{found.reads:,}", f"{found.median:.2f}", f"{found.worst:.2f}")
+        table.add_row(*cells, str(found.plan))
     _console.print(table)
     soon = await reads.searchable(running, 4 if quick else 20)
     pace = f"{soon.messages} messages at {soon.per_second:.0f}/s"
@@ -234,7 +236,7 @@ async def _cache(running: Engines, quick: bool, streams: int) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for place, column in enumerate(columns):
-        words = place == 0 or column in {"how", "processes", "of which"}
+        words = place == 0 or column in {"how", "processes", "of which", "plan of one"}
         table.add_column(column, justify="left" if words else "right", overflow="fold")
     return table
 

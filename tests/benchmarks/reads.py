@@ -1,6 +1,6 @@
 """Reading from a full house, beside the driver's bare query; and how soon what was said is found.
 
-The plans of our queries are checked as well: each walks an index, none looks at a whole collection.
+Beside each figure stands the plan: the index that is walked, and what was looked at on the way.
 """
 
 import asyncio
@@ -14,13 +14,14 @@ import httpx2
 from pymongo import AsyncMongoClient
 
 from server.search.contract import SearchQuery
-from server.search.mongodb import MongoSearch, pipeline
+from server.search.mongodb import MongoSearch
 from server.storage.database import Client, database
 from server.storage.lists import Lists
 from server.storage.pages import Cut
 from server.storage.reads import Reads
 from tests.benchmarks.library import READER, Library
 from tests.benchmarks.tertulia import Engines, Tertulia, tertulia
+from tests.support.plans import Plan, overhear, plan_of
 
 _PAGE = 50
 _LIST = 40
@@ -37,6 +38,8 @@ class Read:
     median: float
     worst: float
     """The 99th percentile."""
+    plan: Plan
+    """Of one such read, asked for when all were timed."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,12 @@ async def reading(engines: Engines, messages: int, times: int) -> AsyncGenerator
     library = Library(messages)
     async with database(engines.urls.mongodb, name) as client:
         await library.load(client, name)
-        for what, how, read in _kinds(client, name, library):
-            yield await _timed(what, how, times, read)
+        timed = [await _timed(times, read) for _, _, read in _kinds(client, name, library)]
+    # Whoever is overheard is slower: that is another client.
+    overhear()
+    async with database(engines.urls.mongodb, name) as client:
+        for (what, how, read), (median, worst) in zip(_kinds(client, name, library), timed, strict=True):
+            yield Read(what, how, times, median, worst, await plan_of(client, read))
         await client.drop_database(name)
 
 
@@ -90,9 +97,11 @@ def _kinds(client: Client, name: str, library: Library) -> list[Kind]:
         wanted = {"owner": READER}
         await client[name]["conversations"].find(wanted).sort("updated_at", -1).limit(_LIST).to_list()
 
-    async def search(words: int) -> None:
-        text = " ".join([library.rare(), *library.words(words - 1)]) + " "
-        await engine.search(SearchQuery(READER, text))
+    async def search(text: str, **more: Any) -> None:
+        await engine.search(SearchQuery(READER, text, **more))
+
+    def frequent() -> str:
+        return library.words(1)[0]
 
     async def bare_search() -> None:
         wanted = {"reader": READER, "stems": "en", "$text": {"$search": library.rare(), "$language": "en"}}
@@ -103,13 +112,25 @@ def _kinds(client: Client, name: str, library: Library) -> list[Kind]:
         ("a page of history", "MongoDB driver, the query alone", bare_page),
         ("the list of conversations", "Tertulia", listed),
         ("the list of conversations", "MongoDB driver, the query alone", bare_list),
-        ("search, one rare word", "Tertulia", lambda: search(1)),
+        ("search, one rare word", "Tertulia", lambda: search(f"{library.rare()} ")),
         ("search, one rare word", "MongoDB driver, the query alone", bare_search),
-        ("search, three words", "Tertulia", lambda: search(3)),
+        (
+            "search, three words, most of them frequent",
+            "Tertulia",
+            lambda: search(f"{library.rare()} {frequent()} {frequent()} "),
+        ),
+        ("search, a word as often as it is said", "Tertulia", lambda: search(f"{frequent()} ")),
+        ("search, three letters of such a word", "Tertulia", lambda: search(frequent()[:3])),
+        ("search, a phrase of two such words", "Tertulia", lambda: search(f'"{frequent()} {frequent()}" ')),
+        (
+            "search, three words, in one conversation",
+            "Tertulia",
+            lambda: search(f"{library.rare()} {frequent()} {frequent()} ", conversation=somewhere()[0]),
+        ),
     ]
 
 
-async def _timed(what: str, how: str, times: int, read: Callable[[], Awaitable[Any]]) -> Read:
+async def _timed(times: int, read: Callable[[], Awaitable[Any]]) -> tuple[float, float]:
     for _ in range(20):
         await read()
     took: list[float] = []
@@ -118,42 +139,7 @@ async def _timed(what: str, how: str, times: int, read: Callable[[], Awaitable[A
         await read()
         took.append((time.perf_counter() - began) * 1e3)
     took.sort()
-    return Read(what, how, times, took[len(took) // 2], took[len(took) * 99 // 100])
-
-
-def stages(plan: Any) -> set[str]:
-    """All stages of a plan, however deep: a plan is made of objects and lists."""
-    if isinstance(plan, dict):
-        found = {plan["stage"]} if isinstance(plan.get("stage"), str) else set[str]()
-        return found.union(*(stages(part) for name, part in plan.items() if name != "rejectedPlans"))
-    return set[str]().union(*(stages(part) for part in plan)) if isinstance(plan, list) else set()
-
-
-async def plans(client: Client, name: str, user: str, conversation: str) -> dict[str, set[str]]:
-    """The stages of the plans of our queries, by the collection that they begin with."""
-    wanted: dict[str, Any] = {"conversation": conversation, "chosen": True}
-    beyond = {"$or": [{"seq": {"$lt": 50}}, {"seq": 50, "_id": {"$lt": "msg_"}}]}
-    sort = {"seq": -1, "_id": -1}
-    mine = {
-        "$and": [{"$or": [{"owner": user}, {"members": user}]}],
-        "deleted": False,
-        "archived": {"$ne": True},
-    }
-    query = SearchQuery(user, "word")
-    commands: dict[str, dict[str, Any]] = {
-        "messages": {"find": "messages", "filter": wanted | beyond, "sort": sort, "limit": 51},
-        "conversations": {
-            "find": "conversations",
-            "filter": mine,
-            "sort": {"updated_at": -1, "_id": -1},
-            "limit": 41,
-        },
-        "search": {"aggregate": "search", "pipeline": pipeline(query, "word", ["en", "es"]), "cursor": {}},
-    }
-    return {
-        what: stages(await client[name].command({"explain": command, "verbosity": "queryPlanner"}))
-        for what, command in commands.items()
-    }
+    return took[len(took) // 2], took[len(took) * 99 // 100]
 
 
 async def searchable(engines: Engines, seconds: float, per_second: int = 50) -> Searchable:

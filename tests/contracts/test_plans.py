@@ -1,21 +1,48 @@
 """How the database answers what we ask it: by walking an index, whatever is asked, never by looking at everything."""
 
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
 import pytest
 
-from tests.benchmarks.reads import plans
-from tests.support.reading import ADA, library
+from server.search.contract import SearchQuery
+from server.storage.lists import Lists
+from server.storage.pages import Cut
+from tests.support.plans import overhear, plan_of
+from tests.support.reading import ADA, Library, library
+
+SAID = 60
+
+READS: dict[str, Callable[[Library, str], Awaitable[Any]]] = {
+    "the newest page": lambda house, talk: house.reads.messages(talk, Cut(limit=20)),
+    "a page": lambda house, talk: house.reads.messages(talk, Cut(before="30.msg_", limit=20)),
+    "the list": lambda house, talk: Lists().page(ADA, Cut(limit=20)),
+    "a word": lambda house, talk: house.engine.search(SearchQuery(ADA, "word ")),
+    "an unfinished word": lambda house, talk: house.engine.search(SearchQuery(ADA, "wor")),
+    "a phrase": lambda house, talk: house.engine.search(SearchQuery(ADA, '"word 7"')),
+    "in one conversation": lambda house, talk: house.engine.search(SearchQuery(ADA, "word ", talk)),
+}
 
 
-@pytest.mark.parametrize("what", ["messages", "conversations", "search"])
-async def test_reads_walk_an_index(mongodb_url: str, what: str) -> None:
-    """No plan has a scan of a collection; a page of messages is not even sorted."""
+@pytest.fixture
+async def house(mongodb_url: str) -> AsyncGenerator[Library]:
+    """Give a database of the test's own that can be overheard, in which something was said, and followed."""
+    overhear()
     async with library(mongodb_url) as house:
-        conversation = await house.begin()
-        for number in range(60):
-            await house.say(conversation, f"word {number}")
+        talk = await house.begin()
+        for number in range(SAID):
+            await house.say(talk, f"word {number}")
         async with house.following():
-            stages = (await plans(house.client, house.name, ADA, conversation))[what]
-    assert "COLLSCAN" not in stages
-    assert stages & {"IXSCAN", "TEXT_MATCH"}
-    if what == "messages":
-        assert "SORT" not in stages
+            yield house
+
+
+async def test_reads_walk_an_index(house: Library) -> None:
+    """No plan of what is really asked has a scan of a collection; pages and lists are not even sorted."""
+    talk = (await house.rows("conversations"))[0]["_id"]
+    for what, read in READS.items():
+        plan = await plan_of(house.client, lambda read=read: read(house, talk))
+        assert "COLLSCAN" not in plan.stages, (what, plan.stages)
+        assert plan.indexes, (what, plan.stages)
+        if "page" in what:
+            assert "SORT" not in plan.stages, (what, plan.stages)
+            assert plan.documents <= 21, (what, plan)
