@@ -19,6 +19,8 @@ Token = Mapping[str, Any]
 
 _ROOM = 1000
 _WAIT_MS = 500
+_MOMENT_SECONDS = 0.01
+"""In which what has gathered in the database comes here; what takes longer comes with the next batch."""
 _LOST = frozenset({260, 280, 286})
 """The server's codes for a token that it cannot resume from: it is older than the oplog, or of another database."""
 
@@ -94,6 +96,8 @@ class Changes:
     def __init__(self, stream: AsyncChangeStream[dict[str, Any]]) -> None:
         self._stream = stream
         self._read: asyncio.Queue[Heard | Exception] = asyncio.Queue(_ROOM)
+        self._awake = asyncio.Event()
+        self._awake.set()
 
     async def read(self) -> None:
         """Read until cancelled, or until an error, which `batch` then raises."""
@@ -105,18 +109,23 @@ class Changes:
                         await self._read.put(Heard([fact(change["fullDocument"])], change["_id"]))
                     elif (token := self._stream.resume_token) is not None:
                         await self._read.put(Heard([], token))
+                    await self._awake.wait()
         except Exception as error:  # noqa: BLE001 - whoever waits for a batch is told, whatever it is
             await self._read.put(error)
 
     async def batch(self, limit: int, gather_seconds: float = 0.0) -> Heard:
         """What has come, at most `limit` events; waits for something, and comes back without any after a while.
 
-        After the first event it waits `gather_seconds` for others to come with it.
+        After the first event it waits `gather_seconds` for others to come with it. They wait in the database: asked
+        for each as it comes, they would cost a round trip each.
         """
         heard = await self._next()
         facts, token = list(heard.facts), heard.token
         if facts and gather_seconds:
+            self._awake.clear()
             await asyncio.sleep(gather_seconds)
+            self._awake.set()
+            await asyncio.sleep(_MOMENT_SECONDS)
         while len(facts) < limit and not self._read.empty():
             heard = await self._next()
             facts += heard.facts

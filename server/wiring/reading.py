@@ -19,6 +19,7 @@ from server.search.mongodb import MongoSearch
 from server.settings import Settings
 from server.storage.database import Client
 from server.storage.event_feed import EventFeed
+from server.storage.event_tail import EventTail
 from server.storage.lists import Lists
 from server.workers.follower import Follower
 from server.workers.list_notices import ListNotices
@@ -65,8 +66,8 @@ def checkpoints(settings: Settings, client: Client) -> Checkpoints:
 
 def followers(
     settings: Settings, client: Client, engine: SearchEngine, holder: str, log: Log
-) -> list[Follower]:
-    """One for each projection."""
-    feed, places = EventFeed(), checkpoints(settings, client)
+) -> list[Follower | EventTail]:
+    """One for each projection, and what they read together."""
+    tail, places = EventTail(EventFeed()), checkpoints(settings, client)
     all_of_them = projections(settings, client, engine, ListNotices(log, Lists()))
-    return [Follower(one, feed, places, holder) for one in all_of_them]
+    return [tail, *(Follower(one, tail, places, holder) for one in all_of_them)]

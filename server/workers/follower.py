@@ -11,14 +11,11 @@ from server.domain.errors import Unavailable
 from server.projections.checkpoints import Checkpoints, Hold, LeaseLost, Step
 from server.projections.contract import Projection
 from server.projections.rebuild import Busy, Rebuild
-from server.storage.event_feed import EventFeed, Heard, Token, TokenLost
+from server.storage.event_feed import Heard, Token, TokenLost
+from server.storage.event_tail import EventTail
 
 _log = structlog.get_logger(__name__)
 
-_BATCH = 200
-_GATHER_SECONDS = 0.1
-"""How long an event waits for others: what a batch costs in round trips it costs once, and nobody sees a tenth of a
-second in what is read a moment later anyway."""
 _PAUSE_SECONDS = 1.0
 _SAVE_IDLE_SECONDS = 3.0
 
@@ -29,12 +26,12 @@ class Follower:
     def __init__(
         self,
         projection: Projection,
-        feed: EventFeed,
+        tail: EventTail,
         checkpoints: Checkpoints,
         holder: str,
     ) -> None:
         self._projection = projection
-        self._feed = feed
+        self._tail = tail
         self._checkpoints = checkpoints
         self._holder = holder
 
@@ -75,15 +72,15 @@ class Follower:
         return True
 
     async def _rebuild(self) -> None:
-        await Rebuild(self._projection, self._feed, self._checkpoints, self._holder).run()
+        await Rebuild(self._projection, self._tail.feed, self._checkpoints, self._holder).run()
 
     async def _follow(self, hold: Hold, token: Token) -> None:
         loop = asyncio.get_running_loop()
-        async with self._feed.changes(token) as changes:
+        async with self._tail.following(token) as following:
             _log.info("following", projection=self._projection.name)
             saved = loop.time()
             while True:
-                heard = await changes.batch(_BATCH, _GATHER_SECONDS)
+                heard = await following.batch()
                 if heard.facts or loop.time() > saved + _SAVE_IDLE_SECONDS:
                     await self._take_in(hold, heard)
                     saved = loop.time()

@@ -28,6 +28,7 @@ from server.search.mongodb import MongoSearch
 from server.storage.database import Client, database, stopped
 from server.storage.event_feed import EventFeed
 from server.storage.event_store import EventStore
+from server.storage.event_tail import EventTail
 from server.storage.reads import Reads
 from server.workers.follower import Follower
 from tests.support.house import House
@@ -122,9 +123,10 @@ class Library:
         self.engine = engine
         self.projections["search"] = SearchIndex(engine, Enricher())
 
-    def follower(self, name: str, holder: str = "one") -> Follower:
-        """Somebody who follows for one projection."""
-        return Follower(self.projections[name], EventFeed(), self.checkpoints, holder)
+    def follower(self, name: str, holder: str = "one", tail: EventTail | None = None) -> Follower:
+        """Somebody who follows for one projection; alone, unless there is a tail."""
+        tail = tail or EventTail(EventFeed())
+        return Follower(self.projections[name], tail, self.checkpoints, holder)
 
     def rebuild(self, name: str) -> Rebuild:
         """A rebuild of one projection."""
@@ -133,7 +135,9 @@ class Library:
     @asynccontextmanager
     async def following(self, *names: str, holder: str = "one") -> AsyncGenerator[None]:
         """Follow for some projections while the body runs; all that was there before is applied when it begins."""
-        tasks = [asyncio.create_task(self.follower(name, holder).run()) for name in names or self.projections]
+        tail = EventTail(EventFeed())
+        following = [self.follower(name, holder, tail) for name in names or self.projections]
+        tasks = [asyncio.create_task(one.run()) for one in (tail, *following)]
         try:
             await self.until_followed(*names)
             yield
