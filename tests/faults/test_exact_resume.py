@@ -1,6 +1,7 @@
 """Clients that are cut off in every way, and come back to any instance: each ends with exactly the stored text."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -9,19 +10,22 @@ import pytest
 
 from server.embedded.engines import EngineURLs
 from tests.support.chaos import sized
-from tests.support.client import http
+from tests.support.client import http, sha256
 from tests.support.house import new_house
 from tests.support.instances import Instances, instances
 from tests.support.talking_model import TalkingModel, spoken
 from tests.support.waiting import wait_until
-from tests.support.wanderer import Wanderer, told
+from tests.support.wanderer import Overhearer, Wanderer, told
 
 CLIENTS = sized(24, 200)
+OVERHEARERS = sized(4, 20)
 CONVERSATIONS = sized(4, 10)
 TOKENS = sized(400, 2000)
 PER_SECOND = sized(60, 40)
 CUTS = sized(2, 6)
 TROUBLES = sized(["kill", "drain"], ["kill", "drain"] * 3)
+KINDS = sized(("reset", "stall"), ("reset", "stall", "closed 1006", "sent away"))
+"""What must have happened to somebody; few clients may all be elsewhere when an instance dies."""
 
 
 @pytest.mark.timeout(sized(60, 600))
@@ -39,8 +43,9 @@ async def test_everybody_ends_with_the_stored_text(
                 name: (await ada.post(paths[name], ask, status=202))["reply"] for name in conversations
             }
         wanderers = [
-            Wanderer(fleet.urls, ada.token, conversations[n % CONVERSATIONS], Random(chance.random()), CUTS)
-            for n in range(CLIENTS)
+            kind(fleet.urls, ada.token, conversations[n % CONVERSATIONS], Random(chance.random()), CUTS)
+            for kind, number in ((Wanderer, CLIENTS), (Overhearer, OVERHEARERS))
+            for n in range(number)
         ]
         async with asyncio.TaskGroup() as group:
             for wanderer in wanderers:
@@ -48,11 +53,17 @@ async def test_everybody_ends_with_the_stored_text(
             group.create_task(_trouble(fleet, wanderers, chance))
         async with http(fleet.urls[1], ada.token) as later:
             stored = {name: await later.message(name, replies[name]) for name in conversations}
-    print(f"{CLIENTS} clients, {TOKENS} tokens: {told(wanderers)}")
+            proofs = {
+                name: (await later.get(f"/v1/replies/{replies[name]}"))["sha256"] for name in conversations
+            }
+    print(f"{CLIENTS} clients and {OVERHEARERS} event streams, {TOKENS} tokens: {told(wanderers)}")
+    seen = sum((wanderer.seen for wanderer in wanderers), Counter[str]())
+    assert all(seen[kind] for kind in KINDS), seen
     assert {message["text"] for message in stored.values()} == {spoken(TOKENS)}
     for wanderer in wanderers:
         reply = replies[wanderer.conversation]
         assert wanderer.reader.texts[reply] == stored[wanderer.conversation]["text"]
+        assert sha256(wanderer.reader.texts[reply]) == proofs[wanderer.conversation]
         assert wanderer.reader.status[reply] == "completed"
         # The log reaches back to everybody who was there: the one snapshot is that of the first visit.
         assert wanderer.seen["snapshots"] == 1, wanderer.seen

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+import httpx2
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tests.support.client import Chat, Reader, chat
+from tests.support.client import Chat, Http, Reader, chat, http
+from tests.support.listener import listening
 
 _AT_ONCE = struct.pack("ii", 1, 0)
 _FRAMES_OF_A_VISIT = (3, 80)
@@ -90,6 +92,38 @@ class Wanderer:
             # Closing sends a reset instead of a goodbye.
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         transport.abort()
+
+
+@dataclass
+class Overhearer(Wanderer):
+    """The same over server-sent events: its place is the `Last-Event-ID`."""
+
+    last_id: str = ""
+
+    async def _come_back(self, replies: Sequence[str]) -> None:
+        frames = self.chance.randint(*_FRAMES_OF_A_VISIT) if self.seen["cuts"] < self.cuts else None
+        try:
+            async with http(self.chance.choice(self.urls), self.token) as guest:
+                await self._overhear(guest, replies, frames)
+        except StopAsyncIteration:
+            self.seen["ends of streams"] += 1
+        except httpx2.TransportError:
+            self.seen["refused"] += 1
+        await asyncio.sleep(self.chance.uniform(*_PAUSE_SECONDS))
+
+    async def _overhear(self, guest: Http, replies: Sequence[str], frames: int | None) -> None:
+        async with listening(guest, self.conversation, self.last_id, self.reader) as stream:
+            self.seen["visits"] += 1
+            try:
+                while not all(self.reader.has_ended(reply) for reply in replies):
+                    if frames is not None and (frames := frames - 1) < 0:
+                        self.seen["cuts"] += 1
+                        return
+                    frame = await stream.read()
+                    if frame["type"] == "subscribed":
+                        self.seen["resumed" if frame["recovered"] else "snapshots"] += 1
+            finally:
+                self.last_id = stream.last_id or self.last_id
 
 
 def told(wanderers: Sequence[Wanderer]) -> str:
