@@ -8,11 +8,12 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncGenerator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
 
+import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.connection import AbstractConnection
@@ -24,6 +25,8 @@ from redis.exceptions import NoScriptError, RedisClusterException, RedisError, R
 
 from realtime.errors import Unavailable
 
+_log = structlog.get_logger(__name__)
+
 ANSWER_SECONDS = 5.0
 """How long an engine may take to answer, or to let go of a connection for one more command."""
 
@@ -33,6 +36,7 @@ PERMANENT = ("queue:",)
 Client = Redis | RedisCluster
 
 _CONNECTIONS = 64
+_LOOK_SECONDS = 1.0
 _AWAY = frozenset(
     ["BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN"]
 )
@@ -211,9 +215,12 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
     primary = _PrimaryPool(service, sentinel, **how)
     primary.connection_class = _telling(primary.connection_class)
     async with Redis.from_pool(primary) as client:
+        watching = asyncio.create_task(primary.watch())
         try:
             yield client
         finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
             for one in sentinel.sentinels:
                 await one.aclose()
 
@@ -237,7 +244,27 @@ def _telling(kind: type[AbstractConnection]) -> type[AbstractConnection]:
 
 
 class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
-    """Connections to whichever server the sentinels call the primary; who finds none free waits."""
+    """Connections to whichever server the sentinels call the primary; who finds none free waits.
+
+    One that was thought dead and is not takes itself for the primary until the sentinels come to it, some ten seconds
+    later. What is written there until then is lost, and what is heard there is no longer so: nobody may stay.
+    """
+
+    async def watch(self) -> None:
+        """Ask who is the primary, again and again: on a connection that works nobody else would."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            with suppress(RedisError, OSError, TimeoutError):  # also while none is chosen
+                await self.get_master_address()
+
+    async def get_master_address(self) -> tuple[str, int]:
+        before = cast("Any", self).master_address
+        address = cast("tuple[str, int]", await super().get_master_address())
+        if before not in (None, address):
+            _log.info("another server is the primary now")
+            with suppress(RedisError, OSError, TimeoutError):
+                await self.disconnect()  # those in use as well
+        return address
 
 
 def _host(address: str) -> tuple[str, int]:
