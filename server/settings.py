@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     meilisearch_url: str | None = Field(default=None, alias="CHAT_MEILISEARCH_URL")
     """Searched there, and not in MongoDB, where it is set."""
     meilisearch_key: SecretStr | None = Field(default=None, alias="CHAT_MEILISEARCH_KEY")
+    meilisearch_public_url: str | None = Field(default=None, alias="CHAT_MEILISEARCH_PUBLIC_URL")
+    """Where browsers reach it; they get tokens to search there where it is set."""
     auth: Auth | None = Field(default=None, alias="CHAT_AUTH")
     auth_secret: SecretStr | None = Field(default=None, alias="CHAT_AUTH_SECRET")
     auth_jwks_url: str | None = Field(default=None, alias="CHAT_AUTH_JWKS_URL")
@@ -78,6 +80,14 @@ class Settings(BaseSettings):
         if secret is not None and len(secret.get_secret_value()) < 32:
             raise ValueError("use at least 32 characters, for example of `openssl rand -hex 32`")
         return secret
+
+    @model_validator(mode="after")
+    def _searched(self) -> Self:
+        if self.meilisearch_public_url is not None and self.meilisearch_url is None:
+            raise ValueError(
+                "CHAT_MEILISEARCH_PUBLIC_URL needs CHAT_MEILISEARCH_URL, where we reach it ourselves"
+            )
+        return self
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

@@ -18,6 +18,7 @@ from server import wiring
 from server.domain.errors import Unavailable
 from server.embedded.wheel import wheel_file
 from server.projections.checkpoints import Progress
+from server.search.contract import DirectSearch
 from server.settings import Settings
 from server.storage.database import NotAReplicaSet, database
 from server.wiring import reading
@@ -132,10 +133,22 @@ async def _search(settings: Settings) -> list[Finding]:
         return [Finding("search", "in MongoDB")]
     try:
         async with reading.meilisearch(settings) as engine:
-            return [Finding("search", f"Meilisearch {await engine.version()}")]
+            found = Finding("search", f"Meilisearch {await engine.version()}")
+            return [found, *await _direct(reading.direct_search(settings, engine))]
     except Unavailable as error:
         mend = "Check CHAT_MEILISEARCH_URL and CHAT_MEILISEARCH_KEY. Until it is back, nothing can be found."
         return [Finding("search", f"Meilisearch cannot be reached ({type(error.__cause__).__name__})", mend)]
+
+
+async def _direct(direct: DirectSearch | None) -> list[Finding]:
+    if direct is None:
+        return []
+    try:
+        access = await direct.admit("usr_doctor")
+    except Unavailable:
+        mend = "Give CHAT_MEILISEARCH_KEY the actions keys.get and keys.create as well, or the master key."
+        return [Finding("search", "browsers get no tokens to search by themselves", mend)]
+    return [Finding("search", f"browsers search by themselves at {access.url}")]
 
 
 async def _providers(settings: Settings) -> list[Finding]:

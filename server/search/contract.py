@@ -94,6 +94,25 @@ class Found(BaseModel):
     total: int = Field(description=f"Counted up to {MAX_TOTAL}.")
 
 
+class DirectAccess(BaseModel):
+    """What a browser needs to search by itself."""
+
+    url: str = Field(description="Of the Meilisearch that it asks: `POST {url}/indexes/{index}/search`.")
+    index: str
+    token: str = Field(
+        description="Goes with each search as `Authorization: Bearer`; finds one's own messages only."
+    )
+    expires_at: datetime
+
+
+class DirectSearch(Protocol):
+    """For an engine that browsers may ask by themselves."""
+
+    async def admit(self, reader: str) -> DirectAccess:
+        """Let somebody search, for a while, what they may find. Errors: `Unavailable`."""
+        ...
+
+
 class SearchEngine(Protocol):
     """All methods raise `Unavailable` when the engine does not answer in time; all writes may be repeated."""
 

@@ -44,12 +44,26 @@ _REFUSED = "invalid_request"
 _NO_INDEX = "index_not_found"
 _NO_SETTINGS = "invalid_search_filter"
 """What an index answers that was made this moment: it has no settings yet, and nothing that could be found."""
+_WITHOUT_ORDER = frozenset({"filterableAttributes", "sortableAttributes", "displayedAttributes"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SETTINGS: dict[str, Any] = {
     "searchableAttributes": ["text"],
     "filterableAttributes": ["conversation", "reader_keys", "user_key", "role", "at", "topics", "language"],
     "sortableAttributes": ["at", "id"],
+    # Who else may find a message is nobody's to see: browsers search here by themselves.
+    "displayedAttributes": [
+        "id",
+        "conversation",
+        "seq",
+        "user",
+        "role",
+        "text",
+        "at",
+        "language",
+        "topics",
+        "sentiment",
+    ],
     # `sort` says nothing unless a query sorts; one that does wants that order, whatever fits better.
     "rankingRules": ["sort", "words", "typo", "proximity", "attribute", "exactness", "at:desc"],
     "synonyms": {
@@ -74,39 +88,39 @@ class MeiliSearch:
     form = 1 + crc32(json.dumps(SETTINGS, sort_keys=True).encode())
 
     def __init__(self, client: AsyncClient, index: str) -> None:
-        self._client = client
+        self.client = client
         self._names: dict[Side, str] = {"live": f"{index}_messages", "next": f"{index}_messages_next"}
         self.counts: Counter[str] = Counter()
 
     async def prepare(self, side: Side) -> None:
         """See the port. Settings are sent only where they differ: Meilisearch indexes everything anew after that."""
-        async with _answering():
+        async with answering():
             if side == "next":
                 await self._done(await self._index(side).delete(), missing=True)
             await self._made(side)
 
     async def put(self, documents: Sequence[SearchDocument], side: Side = "live") -> None:
         """See the port."""
-        async with _answering():
+        async with answering():
             for batch in _batches([_row(document) for document in documents]):
                 await self._put(batch, side)
 
     async def remove(self, messages: Sequence[str], side: Side = "live") -> None:
         """See the port."""
         if messages:
-            async with _answering():
+            async with answering():
                 await self._done(await self._index(side).delete_documents(list(messages)), missing=True)
 
     async def remove_conversation(self, conversation: str, side: Side = "live") -> None:
         """See the port."""
         wanted = _equals("conversation", conversation)
-        async with _answering():
+        async with answering():
             await self._done(await self._index(side).delete_documents_by_filter(wanted), missing=True)
 
     async def readers(self, conversation: str, side: Side = "live") -> frozenset[str] | None:
         """See the port."""
         wanted, found, offset = _equals("conversation", conversation), set[str](), 0
-        async with _answering(missing=True):
+        async with answering(missing=True):
             while True:
                 page = await self._index(side).get_documents(
                     filter=wanted, fields=["readers"], offset=offset, limit=_BATCH
@@ -120,9 +134,9 @@ class MeiliSearch:
 
     async def swap(self) -> None:
         """See the port. What was live is deleted after that."""
-        async with _answering():
+        async with answering():
             await self._made("live")
-            await self._done(await self._client.swap_indexes([(self._names["live"], self._names["next"])]))
+            await self._done(await self.client.swap_indexes([(self._names["live"], self._names["next"])]))
             await self._done(await self._index("next").delete(), missing=True)
 
     async def search(self, query: SearchQuery) -> Found:
@@ -134,7 +148,7 @@ class MeiliSearch:
         # Only numbered pages have an exact total; an offset between two pages takes one from the beginning.
         whole = query.offset % query.limit == 0
         size = query.limit if whole else query.offset + query.limit
-        async with _answering(CALL_SECONDS, missing=True):
+        async with answering(CALL_SECONDS, missing=True):
             index: Any = self._index("live")  # the SDK leaves the type of hits open
             found = await index.search(
                 text,
@@ -149,13 +163,18 @@ class MeiliSearch:
             return Found(hits=[_hit(row) for row in rows], total=found.total_hits or 0)
         return Found(hits=[], total=0)
 
+    @property
+    def live(self) -> str:
+        """The name of the index that answers, before and after a swap."""
+        return self._names["live"]
+
     async def version(self) -> str:
         """Which Meilisearch it is. Errors: `Unavailable`."""
-        async with _answering(CALL_SECONDS):
-            return (await self._client.get_version()).pkg_version
+        async with answering(CALL_SECONDS):
+            return (await self.client.get_version()).pkg_version
 
     def _index(self, side: Side) -> AsyncIndex:
-        return self._client.index(self._names[side])
+        return self.client.index(self._names[side])
 
     async def _made(self, side: Side) -> None:
         index = self._index(side)
@@ -164,7 +183,7 @@ class MeiliSearch:
         except MeilisearchApiError as error:
             if error.code != _NO_INDEX:
                 raise
-            await self._client.create_index(self._names[side], "id")
+            await self.client.create_index(self._names[side], "id")
             present = {}
         if not _covers(present, SETTINGS):
             _log.info("changing the settings of a search index", index=index.uid)
@@ -191,7 +210,7 @@ class MeiliSearch:
 
     async def _refused(self, task: TaskInfo) -> Mapping[str, Any] | None:
         """Wait for a task: why it can never be done, or None when it is. Errors: `MeilisearchError`."""
-        ended = await self._client.wait_for_task(
+        ended = await self.client.wait_for_task(
             task.task_uid, timeout_in_ms=_TASK_MS, interval_in_ms=_POLL_MS
         )
         if ended.status == "succeeded":
@@ -205,7 +224,7 @@ class MeiliSearch:
 
 
 @asynccontextmanager
-async def _answering(seconds: float = _WRITE_SECONDS, *, missing: bool = False) -> AsyncGenerator[None]:
+async def answering(seconds: float = _WRITE_SECONDS, *, missing: bool = False) -> AsyncGenerator[None]:
     """Turn the client's errors into `Unavailable`; `missing`: what there is no index for is passed over."""
     try:
         async with asyncio.timeout(seconds):
@@ -221,7 +240,7 @@ def _covers(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether all that is wanted is so; Meilisearch keeps some lists in an order of its own."""
     for name, value in wanted.items():
         there = present.get(name)
-        if name in {"filterableAttributes", "sortableAttributes"}:
+        if name in _WITHOUT_ORDER:
             if sorted(there or []) != sorted(value):
                 return False
         elif isinstance(value, Mapping) and isinstance(there, Mapping):
@@ -290,18 +309,21 @@ def _equals(name: str, value: str) -> str:
     return f'{name} = "{escaped}"'
 
 
+def only_of(reader: str) -> str:
+    """The filter for what somebody may find."""
+    return _equals("reader_keys", key_of(reader))
+
+
 def _filter(query: SearchQuery) -> list[str | list[str]]:
     said = {
-        "reader_keys": key_of(query.reader),
         "conversation": query.conversation,
         "user_key": key_of(query.user) if query.user is not None else None,
         "role": query.role,
         "topics": query.topic,
         "language": query.language,
     }
-    wanted: list[str | list[str]] = [
-        _equals(name, value) for name, value in said.items() if value is not None
-    ]
+    wanted: list[str | list[str]] = [only_of(query.reader)]
+    wanted += [_equals(name, value) for name, value in said.items() if value is not None]
     if query.since is not None:
         wanted.append(f"at >= {_milliseconds(query.since)}")
     if query.until is not None:

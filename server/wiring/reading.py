@@ -13,9 +13,10 @@ from server.projections.contract import Projection
 from server.projections.conversation_list import ConversationList, Listeners
 from server.projections.search_index import SearchIndex
 from server.projections.transcript import Transcript
-from server.search.contract import SearchEngine
+from server.search.contract import DirectSearch, SearchEngine
 from server.search.meilisearch import CALL_SECONDS, MeiliSearch
 from server.search.mongodb import MongoSearch
+from server.search.tenants import Tenants
 from server.settings import Settings
 from server.storage.database import Client
 from server.storage.event_feed import EventFeed
@@ -45,6 +46,13 @@ async def meilisearch(settings: Settings) -> AsyncGenerator[MeiliSearch]:
     key = settings.meilisearch_key.get_secret_value() if settings.meilisearch_key else None
     async with AsyncClient(settings.meilisearch_url, key, timeout=CALL_SECONDS) as client:
         yield MeiliSearch(client, re.sub(r"[^a-zA-Z0-9_-]", "_", settings.mongodb_database))
+
+
+def direct_search(settings: Settings, engine: SearchEngine) -> DirectSearch | None:
+    """Whoever lets browsers search by themselves, where they may."""
+    if settings.meilisearch_public_url is None or not isinstance(engine, MeiliSearch):
+        return None
+    return Tenants(engine.client, engine.live, settings.meilisearch_public_url)
 
 
 def projections(

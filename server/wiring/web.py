@@ -93,7 +93,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             CharacterRoutes(queries, do.characters),
             PortableRoutes(Exports(queries, parts.reads, parts.causal), do.bring_in),
             ConversationRoutes(queries, do.conversations, do.send, do.move),
-            SearchRoutes(Search(engine, parts.reads, parts.causal)),
+            SearchRoutes(Search(engine, parts.reads, parts.causal), reading.direct_search(settings, engine)),
             AuditRoutes(Audit(parts.reads, parts.causal)),
             MessageRoutes(queries, do.branching),
             ReplyRoutes(queries, do.cancel, do.branching, do.results),

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import httpx2
+
 from server.embedded.engines import EngineURLs
 from tests.journeys.test_search import until_found
 from tests.support.client import http
@@ -17,7 +19,7 @@ async def test_doctor_and_replay(tmp_path: Path, engines: EngineURLs, model: Tal
     measured = {"CHAT_WORKER_METRICS_PORT": "0", "CHAT_MEILISEARCH_KEY": KEY}
     house = new_house(tmp_path, engines, model, **measured)
     async with serving(stand_in) as url:
-        house.environment["CHAT_MEILISEARCH_URL"] = url
+        house.environment |= {"CHAT_MEILISEARCH_URL": url, "CHAT_MEILISEARCH_PUBLIC_URL": url}
         async with house.pair() as (web, worker), http(web.url) as ada:
             conversation = await ada.conversation()
             said = {"text": "The observatory is closed", "reply": False}
@@ -36,7 +38,15 @@ async def test_doctor_and_replay(tmp_path: Path, engines: EngineURLs, model: Tal
             assert "tertulia_search_failed_total" in metrics
             told = await asyncio.to_thread(house.run, "doctor")
             assert "Meilisearch 1.15.2" in told.stdout
+            assert f"browsers search by themselves at {url}" in " ".join(told.stdout.split())
             assert KEY not in told.stdout
+            access = await ada.post("/v1/search/token", {}, 201)
+            assert (access["url"], set(access)) == (url, {"url", "index", "token", "expires_at"})
+            headers = {"Authorization": f"Bearer {access['token']}"}
+            wanted = {"q": "observatory", "page": 1, "hitsPerPage": 20}
+            async with httpx2.AsyncClient(headers=headers, trust_env=False) as browser:
+                answer = await browser.post(f"{url}/indexes/{access['index']}/search", json=wanted)
+            assert [one["id"] for one in answer.json()["hits"]] == [hit["id"]]
     told = await asyncio.to_thread(house.run, "doctor")
     assert told.returncode == 1
     assert "Check CHAT_MEILISEARCH_URL" in told.stdout
@@ -59,4 +69,6 @@ async def test_another_engine_is_filled_by_itself(
                 said = {"text": "a caravel", "reply": False}
                 await ada.post(f"/v1/conversations/{conversation}/messages", said, 202)
                 assert len(await until_found(ada, "q=caravel", count)) == count
+                refused = await ada.post("/v1/search/token", {}, status=409)
+                assert refused["code"] == "no_direct_search"  # no address for browsers, or no such engine
     assert stand_in.faults == []

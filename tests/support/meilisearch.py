@@ -1,6 +1,7 @@
 """A small server that answers like Meilisearch, for tests on machines that have none.
 
-It does what the engine needs: indexes, settings, documents, filters, tasks that are done later and may fail, swaps.
+It does what the engine needs: indexes, settings, documents, filters, tasks that are done later and may fail, swaps,
+keys, and tokens that are signed with them.
 Each request and answer is held against the official OpenAPI document; what does not fit is in `faults`.
 """
 
@@ -20,14 +21,17 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from tests.support.meilisearch_document import faults
+from tests.support.meilisearch_keys import KEY, Keys, NotAdmitted
 from tests.support.meilisearch_words import Query, passes
 
-KEY = "a-key-for-tests"
+__all__ = ["KEY", "StandIn", "serving"]
+
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,511}")
 _DEFAULTS: dict[str, Any] = {
     "searchableAttributes": ["*"],
     "filterableAttributes": [],
     "sortableAttributes": [],
+    "displayedAttributes": ["*"],
     "rankingRules": ["words", "typo", "proximity", "attribute", "sort", "exactness"],
     "typoTolerance": {"enabled": True, "minWordSizeForTypos": {"oneTypo": 5, "twoTypos": 9}},
     "pagination": {"maxTotalHits": 1000},
@@ -56,6 +60,7 @@ class StandIn:
     def __init__(self) -> None:
         self.indexes: dict[str, _Index] = {}
         self.tasks: list[dict[str, Any]] = []
+        self.keys = Keys()
         self.faults: list[str] = []
         self.failing: list[str] = []
         """Error codes with which the next tasks fail, as a full disk would make them."""
@@ -76,6 +81,8 @@ class StandIn:
             ("POST", f"{index}/documents/delete-batch", self._delete_batch),
             ("POST", f"{index}/search", self._search),
             ("POST", "/swap-indexes", self._swap),
+            ("GET", "/keys", self._list_keys),
+            ("POST", "/keys", self._make_key),
             ("GET", "/tasks/{taskUid}", self._task),
             ("GET", "/version", self._version),
         ]
@@ -113,7 +120,7 @@ class StandIn:
             raw = await request.body()
             asked = await request.json() if raw else None
             try:
-                _admit(request)
+                asked = self._admitted(request, asked, searching=path.endswith("/search"))
                 status, body = does(asked, *request.path_params.values())
             except Refused as error:
                 status, body = error.status, error.body
@@ -121,6 +128,25 @@ class StandIn:
             return JSONResponse(body, status)
 
         return answer
+
+    def _admitted(self, request: Request, asked: Any, *, searching: bool) -> Any:
+        """What is asked, under the filter of the token that came with it."""
+        index = request.path_params.get("indexUid")
+        try:
+            rule = self.keys.admit(request.headers.get("authorization"), index, searching=searching)
+        except NotAdmitted as error:
+            raise Refused("invalid_api_key", 403, "auth") from error
+        if rule is None:
+            return asked
+        wanted = asked.get("filter") or []
+        return asked | {"filter": [rule, *([wanted] if isinstance(wanted, str) else wanted)]}
+
+    def _list_keys(self, asked: Any) -> tuple[int, Any]:
+        made = list(self.keys.made.values())
+        return 200, {"results": made, "offset": 0, "limit": 100, "total": len(made)}
+
+    def _make_key(self, asked: Any) -> tuple[int, Any]:
+        return 201, self.keys.make(asked)
 
     def _later(self, kind: str, index: str | None, effect: Callable[[], None]) -> tuple[int, Any]:
         task = {
@@ -229,8 +255,10 @@ class StandIn:
             fits.sort(key=lambda one, name=name: one[1][name], reverse=way == "desc")
         fits = fits[: index.settings["pagination"]["maxTotalHits"]]
         size, page = asked["hitsPerPage"], asked["page"]
+        shown = index.settings["displayedAttributes"]
         hits = [
-            row | {"_rankingScore": 1 / (1 + match.typos), "_matchesPosition": {"text": match.places}}
+            {name: value for name, value in row.items() if name in shown or "*" in shown}
+            | {"_rankingScore": 1 / (1 + match.typos), "_matchesPosition": {"text": match.places}}
             for match, row in fits[(page - 1) * size : page * size]
         ]
         pages = {
@@ -240,11 +268,6 @@ class StandIn:
             "totalPages": -(-len(fits) // size),
         }
         return 200, {"hits": hits, "query": asked["q"], "processingTimeMs": 1, **pages}
-
-
-def _admit(request: Request) -> None:
-    if request.headers.get("authorization") != f"Bearer {KEY}":
-        raise Refused("invalid_api_key", 403, "auth")
 
 
 def _now() -> str:

@@ -5,9 +5,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from server.domain.errors import Conflict
 from server.domain.message import Role
 from server.queries.search import Search
-from server.search.contract import MAX_TOTAL, Found, SearchQuery
+from server.search.contract import MAX_TOTAL, DirectAccess, DirectSearch, Found, SearchQuery
 from server.web.operations import Call, Operation
 
 _TAG = "Search"
@@ -51,17 +52,25 @@ class SearchParameters(BaseModel):
 
 
 class SearchRoutes:
-    """`/v1/search`."""
+    """`/v1/search`, and the way to search without it."""
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: Search, direct: DirectSearch | None = None) -> None:
         self._search = search
+        self._direct = direct
 
     def operations(self) -> list[Operation]:
         """The routes, in the order of the documentation."""
         find = Operation(
             "GET", "/v1/search", "Find messages", self.search, _TAG, None, Found, query=_PARAMETERS
         )
-        return [find]
+        path, summary = "/v1/search/token", "Search Meilisearch by yourself, for ten minutes"
+        return [find, Operation("POST", path, summary, self.admit, _TAG, None, DirectAccess, 201)]
+
+    async def admit(self, call: Call) -> DirectAccess:
+        """Where and with which token one's own messages are found."""
+        if self._direct is None:
+            raise Conflict("no_direct_search", "Here one searches through GET /v1/search.")
+        return await self._direct.admit(call.user.id)
 
     async def search(self, call: Call) -> Found:
         """Find messages in one's own conversations."""
