@@ -2,7 +2,7 @@
 
 Writing never waits: a piece of text goes into the draft's buffer, and one loop for all drafts of the process appends
 what has gathered, in one round trip, at once when it was idle and then at most every 25 ms: later when many drafts grow
-(5 ms for each, up to 75 ms) and when the engine is slow (the pause is never shorter than the last append took). What
+(8 ms for each, up to 100 ms) and when the engine is slow (the pause is never shorter than the last append took). What
 somebody waits for, the beginning of a text and its end, does not wait for the end of the pause, and takes nobody else's
 text along. While the engine is away, text gathers up to a bound; `room` is where the producer waits then.
 """
@@ -19,10 +19,10 @@ from realtime.log.contract import Close, Grow, Log, Open, Position, Record, Tell
 _log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS = 0.025
-_CROWD = 5
+_CROWD = 3
 """With more drafts than this growing, all wait longer: so that many cost little more than these."""
-_CROWDED_PAUSES = 3.0
-"""But not longer than so many pauses: text that moves thirteen times a second still flows."""
+_CROWDED_PAUSES = 4.0
+"""But not longer than so many pauses: text that moves ten times a second still flows."""
 _LONGEST_PAUSE_SECONDS = 1.0
 _MOST_WAITING = 64 * 1024
 """Code points of one draft that may wait to be appended."""

@@ -95,7 +95,8 @@ class Windows:
         places = {one.id: n for n, one in enumerate(kept.passages)}
         new: list[Passage] = []
         if last not in places:
-            found = await self._reads.lineage(await self._reads.message(last), places, _NEAR)
+            after = kept.passages[-1].seq
+            found = await self._reads.lineage(conversation, last, places, after, _NEAR)
             if found is None or (root := found[0].parent) is None:
                 return None
             new, last = _passages(found), root

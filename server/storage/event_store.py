@@ -96,6 +96,15 @@ class EventStore:
         they belong to is said by `correlation`, or around the call (`server.storage.cause`).
         Errors: `Stale`, `Duplicate`, `StaleAttempt`, `QuotaExceeded`, `Unavailable`; nothing was stored.
         """
+        return (await self._append(events, expected, actor, correlation))[0]
+
+    async def append_end(self, events: Sequence[Event], *, actor: str) -> bool:
+        """Append the end of a reply; returns whether its conversation owes another one then. Errors: likewise."""
+        return (await self._append(events, None, actor, None))[1]
+
+    async def _append(
+        self, events: Sequence[Event], expected: int | None, actor: str, correlation: str | None
+    ) -> tuple[int, bool]:
         stream = events[0].conversation
         cause = present_cause()
         belongs = correlation or cause.correlation
@@ -103,14 +112,14 @@ class EventStore:
         reasons = [Reason(new_id("evt"), belongs) for _ in events]
         changes = effects(events, reasons)
 
-        async def run(session: AsyncClientSession) -> int:
+        async def run(session: AsyncClientSession) -> tuple[int, bool]:
             if isinstance(events[0], ConversationCreated):
-                version = len(events)
+                version, owes = len(events), False
                 document = changes.new_conversation(version)
                 await ConversationDocument.collection().insert_one(document, session=session)
             else:
                 change = changes.conversation_update(len(events))
-                version = await _advance(stream, expected, change, session)
+                version, owes = await _advance(stream, expected, change, session)
             first = version - len(events) + 1
             documents = [
                 _document(event, reason, first + place, meta)
@@ -119,7 +128,7 @@ class EventStore:
             await EventDocument.collection().insert_many(documents, session=session)
             await _write(changes, session)
             await self._allowances.apply(events, session)
-            return version
+            return version, owes
 
         async with reachable():
             try:
@@ -127,7 +136,7 @@ class EventStore:
                 with pymongo.timeout(_APPEND_SECONDS):
                     await self._allowances.prepare(events)
                     async with self._client.start_session() as session:
-                        version = await session.with_transaction(run, **TRANSACTION)
+                        appended = await session.with_transaction(run, **TRANSACTION)
             except (DuplicateKeyError, BulkWriteError) as error:
                 pattern = _duplicate(error)
                 if pattern is None:
@@ -135,7 +144,7 @@ class EventStore:
                 raise (Duplicate if "key" in pattern else Stale) from error
         if self._causal is not None:
             await self._causal.wrote(session, stream, actor)
-        return version
+        return appended
 
     async def replay(self, stream: str) -> AsyncIterator[Stored]:
         """The events of one conversation, from the first. Errors: `Unavailable`."""
@@ -164,17 +173,20 @@ class EventStore:
 
 async def _advance(
     stream: str, expected: int | None, change: dict[str, Any], session: AsyncClientSession
-) -> int:
-    """Take the next versions of a stream, and change its own document; returns the last of the versions."""
+) -> tuple[int, bool]:
+    """Take the next versions of a stream, and change its own document.
+
+    Returns the last of the versions, and whether the conversation owes a reply then.
+    """
     wanted: dict[str, Any] = {"_id": stream}
     if expected is not None:
         wanted["version"] = expected
     found = await ConversationDocument.collection().find_one_and_update(
-        wanted, change, projection={"version": 1}, return_document=True, session=session
+        wanted, change, projection={"version": 1, "open": 1}, return_document=True, session=session
     )
     if found is None:
         raise Stale
-    return int(found["version"])
+    return int(found["version"]), bool(found.get("open"))
 
 
 async def _write(changes: Effects, session: AsyncClientSession) -> None:

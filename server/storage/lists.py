@@ -4,11 +4,11 @@ Which conversations there are, and their order, is what was written with the eve
 written finds it so. The last message comes from the projection, and where that is behind, from the messages.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
-from server.domain.conversation import Conversation
 from server.domain.listed import EXCERPT, LastMessage, Listed, unread
+from server.storage.apply import stored
 from server.storage.causal import preferred
 from server.storage.database import reachable
 from server.storage.documents import ConversationDocument, MessageDocument, PlaceDocument
@@ -16,6 +16,9 @@ from server.storage.pages import Cut, Order, Page, page
 
 COLLECTION = "conversation_list"
 """Where the projection keeps its rows."""
+
+Row: TypeAlias = Mapping[str, Any]
+"""A document as MongoDB has it."""
 
 _LATEST_FIRST = Order("updated_at", descending=True)
 
@@ -38,7 +41,7 @@ class Lists:
                 names = await PlaceDocument.collection().distinct("conversation", mine)
                 wanted["_id"] = {"$in": names} if pinned else {"$nin": names}
             found, following, previous = await page(ConversationDocument, wanted, _LATEST_FIRST, cut)
-            items = await self._listed(found, [user] * len(found))
+            items = await self._listed([stored(one) for one in found], [user] * len(found))
         return Page(items=items, next=following, previous=previous)
 
     async def one(self, user: str, conversation: str) -> Listed | None:
@@ -49,40 +52,42 @@ class Lists:
         """Lines of several people's lists: for each pair of a person and a conversation."""
         names = list({conversation for _, conversation in wanted})
         async with reachable():
-            found = await ConversationDocument.find({"_id": {"$in": names}, "deleted": False}).to_list()
-            known = {document.id: document for document in found}
+            # Whoever looks at a list gets one with every message: without the documents' own model in between.
+            found = ConversationDocument.collection().find({"_id": {"$in": names}, "deleted": False})
+            known = {row["_id"]: row async for row in found}
             pairs = [(user, known[name]) for user, name in wanted if name in known]
             items = iter(await self._listed([one for _, one in pairs], [user for user, _ in pairs]))
         return [next(items) if name in known else None for _, name in wanted]
 
-    async def _listed(
-        self, conversations: Sequence[ConversationDocument], users: Sequence[str]
-    ) -> list[Listed]:
+    async def _listed(self, conversations: Sequence[Row], users: Sequence[str]) -> list[Listed]:
         rows = await _rows(conversations)
-        names = [PlaceDocument.named(user, one.id) for user, one in zip(users, conversations, strict=True)]
-        places = {place.id: place async for place in PlaceDocument.find({"_id": {"$in": names}})}
+        names = [
+            PlaceDocument.named(user, one["_id"]) for user, one in zip(users, conversations, strict=True)
+        ]
+        found = PlaceDocument.collection().find({"_id": {"$in": names}})
+        places = {place["_id"]: place async for place in found}
         items: list[Listed] = []
-        for name, user, document in zip(names, users, conversations, strict=True):
-            row, place = rows[document.id], places.get(name)
+        for name, user, conversation in zip(names, users, conversations, strict=True):
+            row, place = rows[conversation["_id"]], places.get(name, {})
             said = next((one["seq"] for one in row["said"] if one["user"] == user), 0)
-            item = Listed(
-                **Conversation.model_validate(document).model_dump(),
-                last=row["last"],
-                unread=unread(document.last_seq, place.read if place else 0, said),
-                pinned=bool(place and place.pinned),
-            )
-            items.append(item)
+            more = {
+                "id": conversation["_id"],
+                "last": row["last"],
+                "unread": unread(conversation["last_seq"], place.get("read", 0), said),
+                "pinned": bool(place.get("pinned")),
+            }
+            items.append(Listed.model_validate({**conversation, **more}))
         return items
 
 
-async def _rows(conversations: Sequence[ConversationDocument]) -> dict[str, dict[str, Any]]:
+async def _rows(conversations: Sequence[Row]) -> dict[str, Row]:
     """By conversation: its row of the projection, or one made now where that is behind."""
     collection = preferred(ConversationDocument.collection().database[COLLECTION])
-    names = [document.id for document in conversations]
-    rows = {row["_id"]: row async for row in collection.find({"_id": {"$in": names}})}
-    for document in conversations:
-        if rows.get(document.id, {}).get("version", -1) < document.version:
-            rows[document.id] = await row_of(document.id, document.version)
+    names = list({one["_id"] for one in conversations})
+    rows: dict[str, Row] = {row["_id"]: row async for row in collection.find({"_id": {"$in": names}})}
+    for one in conversations:
+        if rows.get(one["_id"], {}).get("version", -1) < one["version"]:
+            rows[one["_id"]] = await row_of(one["_id"], one["version"])
     return rows
 
 

@@ -5,6 +5,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from pymongo import ASCENDING, DESCENDING
+
 from server.domain.audit import AuditEntry, without_text
 from server.domain.branches import Place, Tree
 from server.domain.character import Character
@@ -96,16 +98,23 @@ class Reads:
         async with reachable():
             return await MessageDocument.collection().count_documents(wanted)
 
-    async def lineage(self, last: Message, known: Collection[str], most: int) -> list[Message] | None:
-        """The branch from a message down to the first whose parent is `known`; None where that is not near."""
-        found = [last]
-        if last.parent not in known:
-            near = {m.id: m for m in await self._before({"conversation": last.conversation}, last.seq, most)}
-            while (parent := found[-1].parent) not in known:
-                if parent is None or (up := near.get(parent)) is None:
-                    return None
-                found.append(up)
-        return found[::-1]
+    async def lineage(
+        self, conversation: str, last: str, known: Collection[str], after: int, most: int
+    ) -> list[Message] | None:
+        """The branch from a message down to the first whose parent is `known`.
+
+        Only the first `most` messages after `after`, a `seq`, are looked at; None where it is not among those.
+        """
+        wanted = {"conversation": conversation, "seq": {"$gt": after}}
+        near = {message.id: message for message in await self._messages(wanted, ASCENDING, most)}
+        found: list[Message] = []
+        up: str | None = last
+        while up is not None and (one := near.get(up)) is not None:
+            found.append(one)
+            if one.parent in known:
+                return found[::-1]
+            up = one.parent
+        return None
 
     async def named_since(self, conversation: str, version: int, most: int) -> set[str] | None:
         """The messages and replies that events after a version name; None where there are more than `most`."""
@@ -118,10 +127,13 @@ class Reads:
         return {name for row in rows for key in ("message", "reply") if (name := row["data"].get(key))}
 
     async def _before(self, wanted: dict[str, Any], seq: int, limit: int) -> list[Message]:
-        query = {**wanted, "seq": {"$lt": seq}}
+        return await self._messages({**wanted, "seq": {"$lt": seq}}, DESCENDING, limit)
+
+    async def _messages(self, wanted: dict[str, Any], direction: int, limit: int = 0) -> list[Message]:
+        """By `seq`. Every reply reads some: without the documents' own model between the driver and the domain."""
         async with reachable():
-            found = await MessageDocument.find(query).sort("-seq").limit(limit).to_list()
-        return [Message.model_validate(document) for document in found]
+            rows = MessageDocument.collection().find(wanted).sort("seq", direction).limit(limit)
+            return [_message(row) async for row in rows]
 
     async def tree(self, conversation: str) -> Tree:
         """All messages of a conversation, without their texts."""
@@ -131,23 +143,22 @@ class Reads:
 
     async def some_messages(self, messages: Sequence[str]) -> list[Message]:
         """These messages, in conversation order."""
-        async with reachable():
-            found = await MessageDocument.find({"_id": {"$in": list(messages)}}).sort("seq").to_list()
-        return [Message.model_validate(document) for document in found]
+        return await self._messages({"_id": {"$in": list(messages)}}, ASCENDING)
 
     async def line(self, conversation: str) -> dict[str, OpenReply]:
         """The replies that a conversation still owes, also one that was deleted."""
         async with reachable():
-            found = await ConversationDocument.get(conversation)
-        return dict(found.open) if found is not None else {}
+            found = await ConversationDocument.collection().find_one({"_id": conversation}, {"open": 1})
+        owed: dict[str, Any] = (found or {}).get("open", {})
+        return {reply: OpenReply.model_validate(opened) for reply, opened in owed.items()}
 
     async def message(self, message: str) -> Message:
         """One message."""
         async with reachable():
-            found = await MessageDocument.get(message)
+            found = await MessageDocument.collection().find_one({"_id": message})
         if found is None:
             raise NotFound("message")
-        return Message.model_validate(found)
+        return _message(found)
 
     async def events(self, conversation: str, cut: Cut) -> Page[AuditEntry]:
         """A page of the stored events, the oldest first; without the text of what was taken back since."""
@@ -178,9 +189,7 @@ class Reads:
 
     async def all_messages(self, conversation: str) -> list[Message]:
         """All messages of a conversation, on all branches, in their order."""
-        async with reachable():
-            found = await MessageDocument.find({"conversation": conversation}).sort("seq").to_list()
-        return [Message.model_validate(document) for document in found]
+        return await self._messages({"conversation": conversation}, ASCENDING)
 
     async def about_texts(self, conversation: str) -> dict[str, dict[str, object]]:
         """What the transcript knows by now of the messages of a conversation: language, topics and mood, by id."""
@@ -193,10 +202,10 @@ class Reads:
     async def reply(self, reply: str) -> Reply:
         """One reply."""
         async with reachable():
-            found = await ReplyDocument.get(reply)
+            found = await ReplyDocument.collection().find_one({"_id": reply})
         if found is None:
             raise NotFound("reply")
-        return Reply.model_validate(found)
+        return Reply.model_validate({**found, "id": found["_id"]})
 
     async def cancelled_among(self, replies: list[str]) -> list[str]:
         """Which of these somebody wants to stop."""
@@ -233,6 +242,10 @@ class Reads:
         async with reachable():
             found, following, previous = await page(CharacterDocument, {"owner": owner}, _NEWEST_FIRST, cut)
         return Page(items=[Character.model_validate(d) for d in found], next=following, previous=previous)
+
+
+def _message(row: dict[str, Any]) -> Message:
+    return Message.model_validate({**row, "id": row["_id"]})
 
 
 def _place(document: dict[str, Any]) -> Place:

@@ -118,8 +118,9 @@ class ReplyJob:
             raise Unavailable("The database") from error
         if reply is not None:
             with caused_by(reply.correlation, reply.cause):
-                await self._make(reply, job, resume(reply, job.note, draft), stop)
-            await self._line.advance(reply.conversation)
+                others_wait = await self._make(reply, job, resume(reply, job.note, draft), stop)
+            if others_wait:
+                await self._line.advance(reply.conversation)
 
     async def give_up(self, job: Job) -> None:
         """It was tried too often: end it, so that nobody waits. Errors: `Unavailable`."""
@@ -151,7 +152,8 @@ class ReplyJob:
             return None
         return reply
 
-    async def _make(self, reply: Reply, job: Job, point: Resume, stop: asyncio.Event) -> None:
+    async def _make(self, reply: Reply, job: Job, point: Resume, stop: asyncio.Event) -> bool:
+        """Returns whether the conversation owes another reply after this one."""
         name = reply.settings.provider or self._default_provider
         now = self._clock()
         started = ReplyStarted(
@@ -172,9 +174,10 @@ class ReplyJob:
         try:
             ended = await self._outcome(making, point, claim, stop)
             await claim
-            await self._finish(making, ended)
+            others_wait = await self._finish(making, ended)
             if making.context is not None:
                 self._after(reply, making.context)
+            return others_wait
         finally:
             claim.cancel()
             await asyncio.gather(claim, return_exceptions=True)
@@ -251,10 +254,10 @@ class ReplyJob:
         )
         writer.event(event.body())
 
-    async def _finish(self, making: _Making, ended: ReplyEnded) -> None:
+    async def _finish(self, making: _Making, ended: ReplyEnded) -> bool:
         if isinstance(ended, ReplyCompleted):
             await self._leave_word(making.job, ended)
-        await self._save(making, ended)
+        others_wait = await self._save(making, ended)
         making.writer.close(reply_ended(ended).body())
         try:
             async with within(Step.COMPLETED):
@@ -262,6 +265,7 @@ class ReplyJob:
         except TooLate:
             # The publisher goes on trying, and snapshots show what is stored.
             _log.warning("the end is stored and not yet told", reply=ended.reply)
+        return others_wait
 
     async def _leave_word(self, job: Job, whole: ReplyCompleted) -> None:
         """From here on whoever takes over saves this, and does not ask the model."""
@@ -271,7 +275,7 @@ class ReplyJob:
         except (EngineAway, TimeoutError) as error:
             _log.warning("the queue is away: the whole is only here", reply=job.id, error=repr(error))
 
-    async def _save(self, making: _Making, ended: ReplyEnded) -> None:
+    async def _save(self, making: _Making, ended: ReplyEnded) -> bool:
         """Store the end, however long the database is away: what was generated is not paid for twice."""
         started = making.started
         events = closing(making.reply, ended, started.provider, started.model)
@@ -279,7 +283,7 @@ class ReplyJob:
         failures = 0
         while True:
             try:
-                await self._store.append(events, actor=self._worker)
+                return await self._store.append_end(events, actor=self._worker)
             except Unavailable:
                 if asyncio.get_running_loop().time() > until:
                     raise
@@ -287,8 +291,6 @@ class ReplyJob:
                 failures += 1
                 _log.warning("cannot save yet", reply=ended.reply, retry_in=pause)
                 await asyncio.sleep(pause)
-            else:
-                return
 
     async def _tell_again(self, reply: Reply) -> None:
         """A worker died between the end and its telling: the clients may still be waiting."""
