@@ -190,7 +190,7 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
         # A command that finds its server gone asks the others who has its slots now, and is sent again.
         how: Any = {**limits, **login, **tls}
         # It connects with its first command: a cluster that is away at the beginning is an engine that is away.
-        client = RedisCluster(startup_nodes=nodes, **how)
+        client = _PatientCluster(startup_nodes=nodes, **how)
         kind: Any = _telling(client.connection_kwargs["connection_class"])
         client.connection_kwargs["connection_class"] = kind
         for node in client.nodes_manager.startup_nodes.values():
@@ -241,6 +241,18 @@ def _telling(kind: type[AbstractConnection]) -> type[AbstractConnection]:
                 raise ConnectionLost("the connection closed while a command was being sent") from error
 
     return Telling
+
+
+class _PatientCluster(RedisCluster):
+    """More commands at once than connections wait for one another, as before one server; the rest are for its map."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)  # pyright: ignore[reportUnknownMemberType]: redis-py leaves one of its types open
+        self._gate = asyncio.Semaphore(_CONNECTIONS - 8)
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        async with self._gate:
+            return await super().execute_command(*args, **options)
 
 
 class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
