@@ -338,7 +338,7 @@ def _is_due(state: _Topic, turn: int) -> bool:
     """Whether it is a topic's turn to be checked: the quiet ones take turns."""
     if not state.subscriptions or state.position is None or state.healing is not None:
         return False
-    state.rounds = state.rounds + 1 if state.checked == state.position else 0
+    state.rounds = state.rounds + 1 if state.checked is state.position else 0
     state.checked = state.position
     return state.rounds < _ROUNDS_AT_ONCE or turn % _ROUNDS_BETWEEN == 0
 

@@ -75,6 +75,16 @@ async def test_topics_know_nothing_of_each_other(log_engine: LogEngine, name: st
     assert here.epoch != there.epoch
 
 
+async def test_many_positions_are_told_each_in_its_place(log_engine: LogEngine, name: str) -> None:
+    """More than one call asks for, those without a log among them: each answer is that of its topic."""
+    log = log_engine.log()
+    some = [f"{name}-{n}" for n in range(0, 600, 7)]
+    written = await log.append_many([(topic, records(*range(n % 3 + 1))) for n, topic in enumerate(some)])
+    expected = {topic: batch[-1] for topic, batch in zip(some, written, strict=True)}
+    asked = [f"{name}-{n}" for n in range(600)]
+    assert await log.offsets(asked) == [expected.get(topic) for topic in asked]
+
+
 async def test_a_log_that_does_not_exist_has_no_position(log_engine: LogEngine, name: str) -> None:
     """Asking where logs stand creates none; reading one does, so that its reader has an epoch to come back with."""
     log = log_engine.log()
