@@ -7,7 +7,7 @@ Two engines stand behind it: MongoDB's text index, which every house has, and Me
     garden -winter      not those with this word
     gard                the last word may be unfinished
 
-What an engine can do beyond that (Meilisearch forgives typing errors) is its own.
+What an engine can do beyond that is its own, and it says so (`forgives`: Meilisearch takes typing errors).
 """
 
 from collections import Counter
@@ -119,6 +119,9 @@ class SearchEngine(Protocol):
     name: str
     form: int
     """Of what it keeps: no two engines have the same, and one that changes its settings changes it."""
+
+    forgives: bool
+    """Whether it finds words with typing errors; that is an engine's own."""
 
     counts: Counter[str]
     """Of this process: `left_out`, documents that the engine will never take; `failed`, writes that it gave up."""

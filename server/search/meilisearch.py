@@ -85,6 +85,7 @@ class MeiliSearch:
     """`server.search.contract.SearchEngine`; `index` begins the names of its two indexes."""
 
     name = "meilisearch"
+    forgives = True
     form = 1 + crc32(json.dumps(SETTINGS, sort_keys=True).encode())
 
     def __init__(self, client: AsyncClient, index: str) -> None:

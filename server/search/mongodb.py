@@ -50,6 +50,7 @@ class MongoSearch:
     """`server.search.contract.SearchEngine`."""
 
     name = "mongodb"
+    forgives = False
     form = 1
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], bounds: Bounds | None = None) -> None:

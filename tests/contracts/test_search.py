@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from server.search.contract import Found, SearchDocument, SearchEngine, SearchQuery
-from tests.support.search_engines import SEARCH_ENGINES
+from tests.support.search_engines import FORGIVING, SEARCH_ENGINES
 
 ADA, GRACE = "usr_ada", "usr_grace"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -80,6 +80,22 @@ async def test_the_last_word_may_be_unfinished(engine: SearchEngine) -> None:
     """Results come while one types."""
     await engine.put([document(1, "The observatory is closed"), document(2, "The library is open")])
     assert numbers(await find(engine, "observ")) == [1]
+
+
+_TYPING_ERRORS = [
+    pytest.param(name, id=f"{name}-{'forgives-as-its-own' if name in FORGIVING else 'takes-it-as-typed'}")
+    for name in sorted(SEARCH_ENGINES)
+]
+
+
+@pytest.mark.parametrize("engine", _TYPING_ERRORS, indirect=True)
+async def test_typing_errors_are_forgiven_by_who_says_so(
+    engine: SearchEngine, request: pytest.FixtureRequest
+) -> None:
+    """No part of what every engine does: `forgives` says which are which, and each keeps to what it says."""
+    assert engine.forgives == ("forgives-as-its-own" in request.node.callspec.id)
+    await engine.put([document(1, "The observatory is closed"), document(2, "The library is open")])
+    assert numbers(await find(engine, "observatroy ")) == ([1] if engine.forgives else [])
 
 
 @pytest.mark.parametrize("text", ["", " ", '"', "-", '-"', "$where", "{}", "(*", "\\", "a" * 400, "ñ́"])

@@ -53,5 +53,8 @@ SEARCH_ENGINES: dict[str, Callable[[str], AbstractAsyncContextManager[SearchEngi
 }
 """By name; each gets the address of the session's MongoDB."""
 
+FORGIVING = frozenset({"meilisearch", "meilisearch-server"})
+"""Those that take typing errors: Meilisearch's own."""
+
 if "CHAT_TEST_MEILISEARCH_URL" in os.environ:
     SEARCH_ENGINES["meilisearch-server"] = meilisearch_server
