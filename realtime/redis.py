@@ -30,6 +30,9 @@ _log = structlog.get_logger(__name__)
 ANSWER_SECONDS = 5.0
 """How long an engine may take to answer, or to let go of a connection for one more command."""
 
+WHOLE_SECONDS = 2 * ANSWER_SECONDS
+"""How long a call may take, with all that it waits for."""
+
 PERMANENT = ("queue:",)
 """Keys that begin so have no time to live: accepted work has none. Every other key has one from its creation."""
 
@@ -101,7 +104,8 @@ async def each(client: Client, commands: Sequence[Command]) -> list[Any]:
     """Run commands of one key each, likewise. An error stands in the place of its answer."""
     if isinstance(client, RedisCluster):
         return await _side_by_side(client, commands)
-    async with client.pipeline(transaction=False) as pipe:
+    # Each step has its own limit, and a lost connection another try: a server that only is silent would have them all.
+    async with asyncio.timeout(WHOLE_SECONDS), client.pipeline(transaction=False) as pipe:
         for command in commands:
             cast("Any", pipe).execute_command(*command)
         return await pipe.execute(raise_on_error=False)
@@ -147,7 +151,7 @@ def house_channel(client: Client, name: str) -> str:
 
 @asynccontextmanager
 async def command_client(url: str) -> AsyncGenerator[Client]:
-    """A client for commands and scripts: answers within 5 s, a dropped connection is tried again once.
+    """A client for commands and scripts: answers within 5 s, a dropped connection is tried again once, and that is all.
 
     More commands at once than connections wait for one another: a crowd that comes back makes no error.
     """

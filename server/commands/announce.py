@@ -4,6 +4,7 @@ Nothing here decides anything. When the log or the queue is away the commit stil
 next snapshot, and what no queue has is found and queued by the sweeper.
 """
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ from server.domain.settings import ReplySettings
 _log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 2.0
+_PLACE_SECONDS = 1.0
 
 
 class Announcer:
@@ -44,8 +46,9 @@ class Announcer:
         Without the queue it is accepted all the same: the store keeps it, and the sweeper finds it there.
         """
         try:
-            return await self._queue.place(self.lane(settings), user)
-        except Unavailable:
+            async with asyncio.timeout(_PLACE_SECONDS):
+                return await self._queue.place(self.lane(settings), user)
+        except (Unavailable, TimeoutError):
             return 1
         except Full as error:
             detail = f"Too many replies of this provider wait: {error}."
@@ -61,7 +64,7 @@ class Announcer:
         refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         if refused:
             _log.info("a newer attempt has the draft", conversation=conversation, refused=len(refused))
-        return not refused
+        return True
 
     async def sent(
         self, created: tuple[int, events.MessageCreated] | None, requested: tuple[int, events.ReplyRequested]

@@ -3,6 +3,9 @@
 What is lost between the commit and here is seen in the next snapshot, and queued by the sweeper.
 """
 
+import asyncio
+from contextlib import suppress
+
 import structlog
 
 from realtime.errors import Unavailable as EngineAway
@@ -25,6 +28,7 @@ from server.storage.reads import Reads
 
 _log = structlog.get_logger(__name__)
 
+_PATIENCE_SECONDS = 3.0
 _BRANCH = 50
 """As many messages of a branch are told with it; of a longer one, clients take a snapshot."""
 
@@ -59,9 +63,16 @@ class Telling:
                 records += await self._records(event, version)
         if any(isinstance(event, _ABOUT) for event in decided.events):
             records += await self._about(conversation)
-        await self._announcer.publish(conversation, records)
-        for job in to_queue:
-            await self._announcer.enqueue(*job)
+        told = False
+        with suppress(TimeoutError):
+            # Who sends is not kept waiting for an engine that only is silent: there the sweeper tells, and queues.
+            async with asyncio.timeout(_PATIENCE_SECONDS if to_queue else None):
+                told = await self._announcer.publish(conversation, records)
+        for event, version, at in to_queue:
+            if told:
+                await self._announcer.enqueue(event, version, at)
+            else:
+                _log.warning("accepted, not told: left to the sweeper", reply=event.reply)
         for event in decided.events:
             if isinstance(event, events.ReplyInterrupted):
                 await self._stop(event.reply)

@@ -1,4 +1,4 @@
-"""A TCP proxy that can fall silent: its connections stay open and carry nothing, while new ones work."""
+"""A TCP proxy that can fall silent: its connections stay open and carry nothing, while new ones work, or do neither."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -15,6 +15,7 @@ class DeafProxy:
         self._hearing: list[asyncio.Event] = []
         self._writers: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
+        self._parted = False
         self.accepted = 0
 
     @property
@@ -33,6 +34,18 @@ class DeafProxy:
             hearing.clear()
         return len(silent)
 
+    def part(self) -> None:
+        """Carry nothing on any connection, new ones included, until `join`."""
+        self._parted = True
+        for hearing in self._hearing:
+            hearing.clear()
+
+    def join(self) -> None:
+        """Carry all again, what was held back first."""
+        self._parted = False
+        for hearing in self._hearing:
+            hearing.set()
+
     async def close(self) -> None:
         """Let go of every connection."""
         self._server.close()
@@ -49,7 +62,8 @@ class DeafProxy:
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._port)
         self._writers |= {writer, there_writer}
         hearing = asyncio.Event()
-        hearing.set()
+        if not self._parted:
+            hearing.set()
         self._hearing.append(hearing)
         for source, target in ((reader, there_writer), (there_reader, writer)):
             pump = asyncio.create_task(self._pump(source, target, hearing))
