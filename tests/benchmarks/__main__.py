@@ -71,8 +71,8 @@ async def _fanout(running: Engines, quick: bool, streams: int) -> None:
     _console.print(table)
 
 
-async def _tokens(running: Engines, quick: bool, streams: int) -> None:
-    length = tokens.QUICK if quick else tokens.LONG
+def _token_tables(length: tokens.Length) -> tuple[Table, Table, Table]:
+    """What tokens cost, the same divided, and how long the first takes."""
     costs = _table(
         f"Token path: 50 tokens/s a stream, replies of {length.tokens} tokens, from send to end",
         "reader",
@@ -82,9 +82,29 @@ async def _tokens(running: Engines, quick: bool, streams: int) -> None:
         "CPU µs per token",
         "of which",
     )
-    delays = _table(
-        "Added time to first token, in milliseconds", "reader", "how", "answers", "median", "99th percentile"
+    shares = _table(
+        "The same, divided: what a reply costs once, and what each further token does",
+        "reader",
+        "processes",
+        "streams",
+        "CPU ms per reply",
+        "CPU µs per further token",
     )
+    delays = _table(
+        "Added time to first token, in milliseconds",
+        "reader",
+        "how",
+        "answers",
+        "median",
+        "99th percentile",
+        "of which",
+    )
+    return costs, shares, delays
+
+
+async def _tokens(running: Engines, quick: bool, streams: int) -> None:
+    length = tokens.QUICK if quick else tokens.LONG
+    costs, shares, delays = _token_tables(length)
     many, place = 200 if quick else 500, tokens.Place()
     memory = _table(
         f"Resident memory, {many} sockets and {many} model streams, in MiB",
@@ -102,9 +122,12 @@ async def _tokens(running: Engines, quick: bool, streams: int) -> None:
                     case tokens.Cost():
                         cells = (figure.reader, figure.how, str(figure.streams), f"{figure.tokens:,}")
                         costs.add_row(*cells, f"{figure.microseconds:.0f}", figure.parts)
+                    case tokens.Share():
+                        cells = (figure.reader, figure.how, str(figure.streams))
+                        shares.add_row(*cells, f"{figure.milliseconds:.1f}", f"{figure.microseconds:.0f}")
                     case tokens.Delay():
                         cells = (figure.reader, figure.how, str(figure.answers))
-                        delays.add_row(*cells, f"{figure.median:.1f}", f"{figure.worst:.1f}")
+                        delays.add_row(*cells, f"{figure.median:.1f}", f"{figure.worst:.1f}", figure.parts)
             place.name = f"Tertulia, {many} streams open"
             held, begun = await open_streams.measure(running, url, many)
             for one in held:
@@ -117,7 +140,7 @@ async def _tokens(running: Engines, quick: bool, streams: int) -> None:
         why = str(error)
     except TimeoutError:
         why = f"{place.name} was being measured after {length.seconds:.0f} s, which is all there is"
-    _console.print(costs, delays, memory)
+    _console.print(costs, shares, delays, memory)
     if why:
         _console.print(f"The run did not come to its end: {why}", highlight=False, markup=False)
         raise typer.Exit(1)

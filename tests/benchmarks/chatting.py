@@ -5,7 +5,8 @@ TOKENS GAP` (the first STREAMS clients, which begin GAP seconds apart) by `{"tok
 tokens that arrived, and the seconds from each send to its first delta and to its `accepted`. `send` does the same, but
 waits for nothing more than `accepted`; `TOKENS` 0 wants no reply. `pace STREAMS SENDS TOKENS GAP` sends so
 often, GAP seconds apart whatever comes back, by one client after the other. The answer has `{"started"}` as well: the
-seconds from `accepted` until a worker had each.
+seconds from `accepted` until a worker had each; and `{"queued", "asked"}`, what the replies say of themselves: the
+milliseconds until a worker took each up, and from then on until it had the first token.
 """
 
 import asyncio
@@ -38,6 +39,7 @@ class Chatter(Client):
         self.first: list[float] = []
         self.accepted: list[float] = []
         self.started: list[float] = []
+        self.timings: list[tuple[int, int]] = []
         self.moments: dict[str, float] = {}
         self.letters = 0
         self.waits_for_first = False
@@ -55,6 +57,8 @@ class Chatter(Client):
             self._note(frame["type"])
         elif frame["type"] == "error" or frame["type"] in _ENDS - {"reply.completed"}:
             raise RuntimeError(f"refused: {frame}")
+        elif frame["type"] == "reply.completed":
+            self.timings.append((frame["timing"]["queued_ms"], frame["timing"]["first_token_ms"]))
         if frame["type"] == self.waits_for:
             self.done.set()
 
@@ -83,7 +87,7 @@ class Chatter(Client):
     def told(self) -> tuple[list[float], list[float], int]:
         """What was seen since the last time."""
         seen = (self.first, self.accepted, self.letters // len(TOKEN))
-        self.first, self.accepted, self.letters, self.started = [], [], 0, []
+        self.first, self.accepted, self.letters, self.started, self.timings = [], [], 0, [], []
         return seen
 
 
@@ -104,9 +108,12 @@ async def _main() -> None:
             end = _WAITS[command[0]]
             await asyncio.gather(*(one.chat(end, n * gap, answers, tokens) for n, one in enumerate(chosen)))
         started = [seconds for one in chosen for seconds in one.started]
+        timings = [timing for one in chosen for timing in one.timings]
         told = [one.told() for one in chosen]
         say(
             started=started,
+            queued=[queued for queued, _ in timings],
+            asked=[asked for _, asked in timings],
             first=[seconds for first, _, _ in told for seconds in first],
             accepted=[seconds for _, accepted, _ in told for seconds in accepted],
             tokens=sum(tokens for _, _, tokens in told),

@@ -8,6 +8,7 @@ of OpenAI's protocol, which gives each stream 50 tokens a second after a first t
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from tests.benchmarks.fanout import following
@@ -44,6 +45,18 @@ class Delay:
     median: float
     worst: float
     """The 99th percentile."""
+    parts: str = ""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a reply costs once, however long it is, and what each of its further tokens does."""
+
+    reader: str
+    how: str
+    streams: int
+    milliseconds: float
+    microseconds: float
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,7 @@ class Place:
 
 async def measure(
     engines: Engines, url: str, streams: list[int], length: Length, place: Place
-) -> AsyncGenerator[Cost | Delay]:
+) -> AsyncGenerator[Cost | Share | Delay]:
     """All figures, at each number of streams; `url` is the paced model's. Errors: `Stuck`."""
     for way, reader in _ALONE.items():
         arguments = module("tests.benchmarks.servers.bare_streams", way, url)
@@ -104,7 +117,7 @@ async def _read(
     length: Length,
     ours: Tertulia | None,
     place: Place,
-) -> AsyncGenerator[Cost | Delay]:
+) -> AsyncGenerator[Cost | Share | Delay]:
     async def go(count: int, answers: int, tokens: int, gap: float) -> dict[str, Any]:
         place.name = f"{reader}, {count} streams"
         await process.tell(f"go {count} {answers} {tokens} {gap}")
@@ -113,15 +126,26 @@ async def _read(
             raise Stuck(f"{place.name}: of {wanted:,} tokens {told['tokens']:,} arrived")
         return told
 
-    await go(max(streams), 2, 10, 0.01)
-    for count in streams:
+    async def spend(count: int, tokens: int) -> tuple[list[float], int]:
+        """Seconds of CPU, of each process, and tokens."""
         before = _spent(ours)
-        told = await go(count, 1, length.tokens, _spread(count))
+        told = await go(count, 1, tokens, _spread(count))
         after = _spent(ours)
-        cpu = [end - start for start, end in zip(before, after, strict=True)] or [told["cpu"]]
-        each = [seconds / told["tokens"] * 1e6 for seconds in cpu]
+        return [end - start for start, end in zip(before, after, strict=True)] or [told["cpu"]], told[
+            "tokens"
+        ]
+
+    await go(max(streams), 2, _SHORT, 0.01)
+    for count in streams:
+        cpu, tokens = await spend(count, length.tokens)
+        each = [seconds / tokens * 1e6 for seconds in cpu]
         parts = f"web {each[0]:.0f}, worker {each[1]:.0f}" if ours else ""
-        yield Cost(reader, how, count, told["tokens"], sum(each), parts)
+        yield Cost(reader, how, count, tokens, sum(each), parts)
+        if count > 1:
+            short, few = await spend(count, _SHORT)
+            further = (sum(cpu) - sum(short)) / (tokens - few)
+            once = (sum(short) - further * few) / count
+            yield Share(reader, how, count, once * 1e3, further * 1e6)
     yield _delay(reader, 1, "", await go(1, length.answers, _SHORT, 0.0))
     for count in streams:
         if count > 1:
@@ -149,4 +173,13 @@ def _delay(reader: str, streams: int, how: str, told: dict[str, Any]) -> Delay:
         return added[min(len(added) - 1, int(share * len(added)))]
 
     how = f"{streams} streams, {how}" if streams > 1 else "1 stream"
-    return Delay(reader, how, len(added), at(0.5), at(0.99))
+    return Delay(reader, how, len(added), at(0.5), at(0.99), _stages(told))
+
+
+def _stages(told: dict[str, Any]) -> str:
+    """Where the time went, by the middle of each: none for who has no server."""
+    if "queued" not in told:
+        return ""
+    accepted, queued = median(told["accepted"]) * 1e3, median(told["queued"])
+    asked = median(told["asked"]) - FIRST_TOKEN_SECONDS * 1e3
+    return f"accepted {accepted:.0f}, with a worker {queued:.0f}, then to its token {asked:.0f}"
