@@ -12,6 +12,8 @@ from realtime.redis import Client, each, house_channel, translated_errors
 _log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 0.5
+_PING_SECONDS = 3.0
+"""Silence of so long is asked about, and as much again is deafness."""
 
 
 class RedisSignals:
@@ -37,11 +39,26 @@ class RedisSignals:
             try:
                 await self._subscriptions.initialize()  # of a cluster, who its servers are
                 await pubsub.subscribe(house_channel(self._commands, f"signal:{name}"))
-                async for message in pubsub.listen():
+                async for message in _messages(pubsub):
                     if message["type"] == "message":
                         yield cast("bytes", message["data"]).decode()
-            except (RedisError, RedisClusterException, OSError) as error:
+            except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
                 _log.warning("signals lost", error=type(error).__name__, retry_in=_RETRY_SECONDS)
                 await asyncio.sleep(_RETRY_SECONDS)
             finally:
                 await pubsub.aclose()
+
+
+async def _messages(pubsub: Any) -> AsyncIterator[dict[str, Any]]:
+    """What comes. Errors: `TimeoutError` when nothing does, not even the answer to a ping; those of redis-py."""
+    pinged = False
+    while True:
+        message: dict[str, Any] | None = await pubsub.get_message(timeout=_PING_SECONDS)
+        if message is not None:
+            pinged = False
+            yield message
+        elif pinged:
+            raise TimeoutError("no answer to a ping")
+        else:
+            await pubsub.ping()
+            pinged = True

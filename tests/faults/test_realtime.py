@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import uvloop
@@ -20,7 +21,10 @@ from realtime.log.redis_feed import RedisFeed
 from realtime.log.writer import DraftWriter, Publisher
 from realtime.queue.redis import RedisQueue
 from realtime.redis import command_client, subscription_client
+from realtime.signals import redis as redis_signals
 from realtime.signals.redis import RedisSignals
+from server.embedded.engines import EngineURLs
+from tests.support.deaf_proxy import deaf_proxy
 from tests.support.private_valkey import private_valkey
 from tests.support.waiting import wait_until
 
@@ -239,6 +243,38 @@ async def test_jobs_and_signals_survive_a_kill(tmp_path: Path) -> None:
 
         await wait_until(heard)
         assert listening.result() == "msg_1"
+
+
+async def test_a_listener_that_went_deaf_hears_again(
+    engines: EngineURLs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection carries nothing, and nobody closes it: it is given up, and another one made."""
+    monkeypatch.setattr(redis_signals, "_PING_SECONDS", 0.2)
+    address = urlsplit(engines.redis or "")
+    assert address.port
+    async with (
+        deaf_proxy(address.port) as proxy,
+        command_client(engines.redis or "") as commands,
+        subscription_client(f"redis://127.0.0.1:{proxy.listening}") as subscriptions,
+    ):
+        signals, heard = RedisSignals(commands, subscriptions), list[str]()
+
+        async def listen() -> None:
+            async for value in signals.listen("stop-here"):
+                heard.append(value)
+
+        async def is_heard(value: str) -> bool:
+            await signals.send("stop-here", value)
+            return value in heard
+
+        listening = asyncio.create_task(listen())
+        await wait_until(lambda: is_heard("before"))
+        await asyncio.sleep(1)  # a quiet connection that answers its pings is kept
+        assert proxy.accepted == 1
+        proxy.deafen()
+        await wait_until(lambda: is_heard("after"))
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
 
 
 async def refuses(log: Log, queue: RedisQueue) -> None:

@@ -1,5 +1,7 @@
 """One client's connection: what it is told, and in which order."""
 
+import asyncio
+
 import pytest
 
 from realtime import connection as connection_module
@@ -220,6 +222,19 @@ async def test_a_client_that_goes_leaves_nothing_behind(lobby: Lobby) -> None:
     await lobby.ended()
     await lobby.append("x")
     assert lobby.hub.delivered == before
+
+
+async def test_an_idle_client_is_one_task(lobby: Lobby) -> None:
+    """The one that waits for its next frame; so it is again once a slow client has caught up."""
+    before = len(asyncio.all_tasks())
+    sockets = [await lobby.subscribed() for _ in range(20)]
+    assert len(asyncio.all_tasks()) == before + 20
+    sockets[0].reading.clear()
+    await lobby.append("a")
+    assert len(asyncio.all_tasks()) == before + 21
+    sockets[0].reading.set()
+    await turn()
+    assert len(asyncio.all_tasks()) == before + 20
 
 
 async def test_a_bug_in_the_background_ends_the_connection(lobby: Lobby) -> None:
