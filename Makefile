@@ -14,13 +14,16 @@ RUN_READY := $(VENV)/.installed-embedded
 ALL_READY := $(VENV)/.installed-development
 PAGE_READY := node_modules/.installed-page
 
+# Other servers, to be measured beside ours: each in an environment of its own, none of them needed for anything else.
+PEERS := $(patsubst %,.peers/%/.installed,litellm chainlit)
+
 say = @printf '\033[1m%s\033[0m\n' "$(1)"
 install = $(BIN)/python -m pip install --require-hashes --no-deps --requirement $(1)
 needs = { printf '%s\n' "$(1)" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up setup test lint bench browser-test pictures chaos lock clean check-python check-node
+.PHONY: help up setup test lint bench bench-peers browser-test pictures chaos lock clean check-python check-node
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +47,9 @@ lint: $(ALL_READY) ## Check style, types, layers and lengths
 bench: setup ## Measure fan-out and tokens beside other servers
 	$(BIN)/python -m tests.benchmarks
 
+bench-peers: setup $(PEERS) ## Measure tokens beside LiteLLM and Chainlit
+	$(BIN)/python -m tests.benchmarks --only peers
+
 browser-test: setup ## Run the page's tests in a real browser
 	$(BIN)/python -m pytest tests/browser
 
@@ -54,7 +60,7 @@ chaos: setup ## Run the long versions of the fault tests
 	CHAOS=long $(BIN)/python -m pytest -s tests/faults
 
 clean: ## Remove what was set up and built; the data of `make up` stays
-	rm -rf $(VENV) node_modules static/vendor .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
+	rm -rf $(VENV) .peers node_modules static/vendor .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- set-up
@@ -87,6 +93,13 @@ $(ALL_READY): requirements/development.txt | $(BIN)/python
 	@$(call install,$<)
 	@touch $(RUN_READY) $@
 
+# What cannot be installed here is not measured; the table says so.
+$(PEERS): .peers/%/.installed: requirements/peers-%.txt | $(BIN)/python
+	$(call say,Installing $*$(comma) to be measured beside us: some minutes the first time)
+	@$(PYTHON) -m venv .peers/$* && \
+	  .peers/$*/bin/python -m pip install --quiet --require-hashes --no-deps --requirement $< && touch $@ || \
+	  printf '%s\n' '$* could not be installed.' >&2
+
 $(PAGE_READY): package-lock.json package.json static/vendor.mjs
 	@$(MAKE) --no-print-directory check-node
 	$(call say,Fetching the page's libraries)
@@ -107,4 +120,6 @@ lock: check-python ## Pin versions and hashes of what pyproject.toml asks for
 	$(compile) --extra embedded --extra model -c requirements/production.txt \
 	  pyproject.toml -o requirements/embedded.txt && \
 	$(compile) --extra embedded --extra model --extra dev -c requirements/embedded.txt \
-	  pyproject.toml -o requirements/development.txt
+	  pyproject.toml -o requirements/development.txt && \
+	$(compile) requirements/peers-litellm.in -o requirements/peers-litellm.txt && \
+	$(compile) requirements/peers-chainlit.in -o requirements/peers-chainlit.txt

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import cache, fanout, idle, open_streams, reads, sends, storm, tokens
+from tests.benchmarks import cache, fanout, idle, open_streams, peers, reads, sends, storm, tokens
 from tests.benchmarks.machine import CORES, allow_many_files, description
 from tests.benchmarks.processes import Stuck
 from tests.benchmarks.tertulia import Engines, engines
@@ -36,6 +36,11 @@ class Part(StrEnum):
     STORM = "storm"
     READS = "reads"
     CACHE = "cache"
+    PEERS = "peers"
+
+
+_APART = (Part.PEERS,)
+"""Only where it is asked for: it wants what `make bench-peers` installs."""
 
 
 def main(
@@ -52,7 +57,8 @@ def main(
     if load > _QUIET:
         _console.print(f"The load average is {load:.1f}: what else this machine does shows in the figures.")
     with tempfile.TemporaryDirectory(prefix="tertulia-bench-") as folder, engines(Path(folder)) as running:
-        for part in Part if only is None else [only]:
+        parts = [part for part in Part if part not in _APART] if only is None else [only]
+        for part in parts:
             asyncio.run(_PARTS[part](running, quick, streams))
 
 
@@ -118,16 +124,7 @@ async def _tokens(running: Engines, quick: bool, streams: int) -> None:
     try:
         async with asyncio.timeout(length.seconds), tokens.paced(running) as url:
             async for figure in tokens.measure(running, url, sorted({1, streams, 100}), length, place):
-                match figure:
-                    case tokens.Cost():
-                        cells = (figure.reader, figure.how, str(figure.streams), f"{figure.tokens:,}")
-                        costs.add_row(*cells, f"{figure.microseconds:.0f}", figure.parts)
-                    case tokens.Share():
-                        cells = (figure.reader, figure.how, str(figure.streams))
-                        shares.add_row(*cells, f"{figure.milliseconds:.1f}", f"{figure.microseconds:.0f}")
-                    case tokens.Delay():
-                        cells = (figure.reader, figure.how, str(figure.answers))
-                        delays.add_row(*cells, f"{figure.median:.1f}", f"{figure.worst:.1f}", figure.parts)
+                _take(figure, costs, shares, delays)
             place.name = f"Tertulia, {many} streams open"
             held, begun = await open_streams.measure(running, url, many)
             for one in held:
@@ -144,6 +141,44 @@ async def _tokens(running: Engines, quick: bool, streams: int) -> None:
     if why:
         _console.print(f"The run did not come to its end: {why}", highlight=False, markup=False)
         raise typer.Exit(1)
+
+
+def _take(figure: tokens.Figure, costs: Table, shares: Table, delays: Table) -> None:
+    match figure:
+        case tokens.Cost():
+            cells = (figure.reader, figure.how, str(figure.streams), f"{figure.tokens:,}")
+            costs.add_row(*cells, f"{figure.microseconds:.0f}", figure.parts)
+        case tokens.Share():
+            cells = (figure.reader, figure.how, str(figure.streams))
+            shares.add_row(*cells, f"{figure.milliseconds:.1f}", f"{figure.microseconds:.0f}")
+        case tokens.Delay():
+            cells = (figure.reader, figure.how, str(figure.answers))
+            delays.add_row(*cells, f"{figure.median:.1f}", f"{figure.worst:.1f}", figure.parts)
+        case tokens.Resident():
+            pass  # of these, 500 open streams say more
+
+
+async def _peers(running: Engines, quick: bool, streams: int) -> None:
+    length, place = (tokens.QUICK if quick else tokens.LONG), tokens.Place()
+    costs, shares, delays = _token_tables(length)
+    memory = _table("Resident memory", "reader", "when", "MiB")
+    missing: list[str] = []
+    try:
+        # Each of them takes as long as we do.
+        async with asyncio.timeout(3 * length.seconds), tokens.paced(running) as url:
+            async for figure in peers.measure(running, url, sorted({1, streams, 100}), length, place):
+                match figure:
+                    case tokens.Resident():
+                        memory.add_row(figure.reader, figure.how, f"{figure.bytes / 2**20:.0f}")
+                    case peers.Missing():
+                        missing.append(f"{figure.reader} {figure.why}.")
+                    case _:
+                        _take(figure, costs, shares, delays)
+    except (Stuck, TimeoutError) as error:
+        missing.append(f"The run did not come to its end, at {place.name}: {error}")
+    _console.print(costs, shares, delays, memory)
+    for sentence in missing:
+        _console.print(sentence, highlight=False, markup=False)
 
 
 async def _idle(running: Engines, quick: bool, streams: int) -> None:
@@ -259,7 +294,7 @@ async def _cache(running: Engines, quick: bool, streams: int) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for place, column in enumerate(columns):
-        words = place == 0 or column in {"how", "processes", "of which", "plan of one"}
+        words = place == 0 or column in {"how", "when", "processes", "of which", "plan of one"}
         table.add_column(column, justify="left" if words else "right", overflow="fold")
     return table
 
@@ -272,6 +307,7 @@ _PARTS: dict[Part, Callable[[Engines, bool, int], Coroutine[Any, Any, None]]] = 
     Part.STORM: _storm,
     Part.READS: _reads,
     Part.CACHE: _cache,
+    Part.PEERS: _peers,
 }
 
 

@@ -59,6 +59,11 @@ class Process:
         """Bytes of memory."""
         return resident_bytes(self.pid)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self._child.returncode is not None
+
     async def tell(self, command: str) -> None:
         """Send a command."""
         assert self._child.stdin
@@ -73,12 +78,13 @@ class Process:
             async with asyncio.timeout(seconds):
                 line = await self._child.stdout.readline()
         except TimeoutError:
-            raise Stuck(f"{self._told}: no answer within {seconds:.0f} s\n{self._said()}") from None
+            raise Stuck(f"{self._told}: no answer within {seconds:.0f} s\n{self.said()}") from None
         if not line:
-            raise Stuck(f"{self._told}: the child ended\n{self._said()}")
+            raise Stuck(f"{self._told}: the child ended\n{self.said()}")
         return json.loads(line)
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """The last of what it wrote to its log."""
         return self._log.read_text()[-4000:]
 
     async def logged(self, event: str, seconds: float = _START_SECONDS) -> dict[str, Any]:
@@ -89,9 +95,9 @@ class Process:
                 if line.startswith("{") and (said := json.loads(line)).get("event") == event:
                     return said
             if self._child.returncode is not None:
-                raise Stuck(f"waiting for {event!r}: the child ended\n{self._said()}")
+                raise Stuck(f"waiting for {event!r}: the child ended\n{self.said()}")
             if asyncio.get_running_loop().time() > until:
-                raise Stuck(f"waiting for {event!r}: not within {seconds:.0f} s\n{self._said()}")
+                raise Stuck(f"waiting for {event!r}: not within {seconds:.0f} s\n{self.said()}")
             await asyncio.sleep(_POLL_SECONDS)
 
     async def stop(self) -> None:

@@ -5,17 +5,17 @@ the log, the store. Beside it, processes without any server that only read the s
 of OpenAI's protocol, which gives each stream 50 tokens a second after a first token at 100 ms.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
 from tests.benchmarks.fanout import following
 from tests.benchmarks.machine import LOAD_CORE, SERVER_CORE
 from tests.benchmarks.processes import CHATTING, Process, Stuck, clients, module, running
 from tests.benchmarks.servers.paced_model import FIRST_TOKEN_SECONDS, TOKEN_SECONDS
-from tests.benchmarks.tertulia import Engines, Tertulia, tertulia
+from tests.benchmarks.tertulia import Engines, tertulia
 
 _ALONE = {"raw": "httpx2 lines + json", "sdk": "OpenAI SDK, async for", "ours": "our provider engine"}
 _SHORT, _LONG = 10, 100
@@ -60,6 +60,18 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Resident:
+    """Memory of the processes that read, once all streams have ended."""
+
+    reader: str
+    how: str
+    bytes: int
+
+
+Figure: TypeAlias = Cost | Share | Delay | Resident
+
+
+@dataclass(frozen=True)
 class Length:
     """Tokens of a reply, for its cost; how many answers are timed, at one stream, and of each of many."""
 
@@ -91,33 +103,37 @@ class Place:
 
 async def measure(
     engines: Engines, url: str, streams: list[int], length: Length, place: Place
-) -> AsyncGenerator[Cost | Share | Delay]:
+) -> AsyncGenerator[Figure]:
     """All figures, at each number of streams; `url` is the paced model's. Errors: `Stuck`."""
     for way, reader in _ALONE.items():
         arguments = module("tests.benchmarks.servers.bare_streams", way, url)
         async with running(arguments, core=SERVER_CORE, folder=engines.folder) as process:
             await process.hear()
-            async for figure in _read(process, reader, "alone", streams, length, None, place):
+            async for figure in read(process, reader, "alone", streams, length, {}, place):
                 yield figure
     # As many replies at once as there are streams: none waits for another to end.
     concurrency = {"CHAT_WORKER_CONCURRENCY": str(max(64, *streams))}
     place.name = "Tertulia, its start"
     async with tertulia(engines, url, worker=True, settings=concurrency) as ours:
         plan = following(ours, await ours.conversations(max(streams)))
+        assert ours.worker
+        servers = {"web": ours.web, "worker": ours.worker}
         async with clients(CHATTING, plan, engines.folder) as chatters:
-            async for figure in _read(chatters, "Tertulia", "worker + web", streams, length, ours, place):
+            async for figure in read(chatters, "Tertulia", "worker + web", streams, length, servers, place):
                 yield figure
 
 
-async def _read(
+async def read(
     process: Process,
     reader: str,
     how: str,
     streams: list[int],
     length: Length,
-    ours: Tertulia | None,
+    servers: Mapping[str, Process],
     place: Place,
-) -> AsyncGenerator[Cost | Share | Delay]:
+) -> AsyncGenerator[Figure]:
+    """Let `process` read at each number of streams; `servers` are what is measured, or itself. Errors: `Stuck`."""
+
     async def go(count: int, answers: int, tokens: int, gap: float) -> dict[str, Any]:
         place.name = f"{reader}, {count} streams"
         await process.tell(f"go {count} {answers} {tokens} {gap}")
@@ -128,42 +144,34 @@ async def _read(
 
     async def spend(count: int, tokens: int) -> tuple[list[float], int]:
         """Seconds of CPU, of each process, and tokens."""
-        before = _spent(ours)
+        before = [server.cpu for server in servers.values()]
         told = await go(count, 1, tokens, _spread(count))
-        after = _spent(ours)
-        return [end - start for start, end in zip(before, after, strict=True)] or [told["cpu"]], told[
-            "tokens"
-        ]
+        spent = [server.cpu - start for server, start in zip(servers.values(), before, strict=True)]
+        return spent or [told["cpu"]], told["tokens"]
 
-    await go(max(streams), 2, _SHORT, 0.01)
     for count in streams:
+        await go(count, 2, _SHORT, 0.01)
         cpu, tokens = await spend(count, length.tokens)
-        each = [seconds / tokens * 1e6 for seconds in cpu]
-        parts = f"web {each[0]:.0f}, worker {each[1]:.0f}" if ours else ""
-        yield Cost(reader, how, count, tokens, sum(each), parts)
-        if count > 1:
-            short, few = await spend(count, _SHORT)
-            further = (sum(cpu) - sum(short)) / (tokens - few)
-            once = (sum(short) - further * few) / count
-            yield Share(reader, how, count, once * 1e3, further * 1e6)
-    yield _delay(reader, 1, "", await go(1, length.answers, _SHORT, 0.0))
-    for count in streams:
-        if count > 1:
-            told = await go(count, length.rounds, _LONG, _spread(count))
-            yield _delay(reader, count, "beginning one by one", told)
-            yield _delay(reader, count, "all at once", await go(count, 1, _SHORT, 0.0))
+        each = {name: seconds / tokens * 1e6 for name, seconds in zip(servers, cpu, strict=False)}
+        parts = ", ".join(f"{name} {part:.0f}" for name, part in each.items()) if len(each) > 1 else ""
+        yield Cost(reader, how, count, tokens, sum(cpu) / tokens * 1e6, parts)
+        if count == 1:
+            yield _delay(reader, 1, "", await go(1, length.answers, _SHORT, 0.0))
+            continue
+        short, few = await spend(count, _SHORT)
+        further = (sum(cpu) - sum(short)) / (tokens - few)
+        once = (sum(short) - further * few) / count
+        yield Share(reader, how, count, once * 1e3, further * 1e6)
+        told = await go(count, length.rounds, _LONG, _spread(count))
+        yield _delay(reader, count, "beginning one by one", told)
+        yield _delay(reader, count, "all at once", await go(count, 1, _SHORT, 0.0))
+    held = servers.values() or [process]
+    yield Resident(reader, f"after {max(streams)} streams", sum(one.resident for one in held))
 
 
 def _spread(streams: int) -> float:
     """Between the beginnings: so that they are spread over an answer."""
     return (_LONG * TOKEN_SECONDS + FIRST_TOKEN_SECONDS) / streams
-
-
-def _spent(ours: Tertulia | None) -> list[float]:
-    if ours is None:
-        return []
-    assert ours.worker
-    return [ours.web.cpu, ours.worker.cpu]
 
 
 def _delay(reader: str, streams: int, how: str, told: dict[str, Any]) -> Delay:

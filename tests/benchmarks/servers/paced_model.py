@@ -16,6 +16,7 @@ PER_SECOND = 50
 TOKEN_SECONDS = 1 / PER_SECOND
 TOKEN = " token"
 
+_NO_MODELS = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -79,6 +80,9 @@ class _Answering(asyncio.Protocol):
         if len(body) < length:
             return
         self._request = b""
+        if not body:  # which models there are is not told
+            self._transport.write(_NO_MODELS)
+            return
         _, tokens, per_second = msgspec.json.decode(body)["model"].split("-")
         self._tokens = self._left = int(tokens)
         self._pause = 1 / int(per_second)
