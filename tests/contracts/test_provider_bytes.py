@@ -6,6 +6,7 @@ import traceback
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from itertools import groupby
 
 import pytest
 
@@ -221,6 +222,31 @@ async def test_an_answer_that_is_not_streamed_has_all_of_its_parts(
     assert finish == Finish("tool", None)
     asked = json.loads(server.requests[0].body)
     assert (asked["stream"], "stream_options" in asked) == (False, False)
+
+
+async def test_a_stream_has_all_of_its_parts(wire: Wire, server: ScriptedServer) -> None:
+    """Thinking and text piece by piece, in their order and apart; each call once, with its arguments whole."""
+    text = "¿Qué tal? 👩‍👩‍👧"
+    server.script(Answer(wire.rich(text)))
+    async with opened(wire, server.url + wire.base_path) as provider:
+        received = await receive(provider.stream(asking("Well?")))
+    assert received.error is None
+    *deltas, account, finish = received.deltas
+    assert [kind for kind, _ in groupby(map(type, deltas))] == [
+        ReasoningDelta,
+        TextDelta,
+        CitationDelta,
+        ToolCallDelta,
+    ]
+    thoughts = [delta.text for delta in deltas if isinstance(delta, ReasoningDelta)]
+    assert (thoughts, received.text) == (["H", "m."], text)
+    assert [delta for delta in deltas if isinstance(delta, CitationDelta)] == [
+        CitationDelta(CITED, "A source")
+    ]
+    calls = [delta for delta in deltas if isinstance(delta, ToolCallDelta)]
+    assert calls == [ToolCallDelta(name, name, '{"at": 1}') for name in CALLED]
+    assert account == UsageReport(Usage(INPUT_TOKENS, 5, exact=True))
+    assert finish == Finish("tool", None)
 
 
 def arguments_of(deltas: list[Delta], name: str) -> str:

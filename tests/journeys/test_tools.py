@@ -87,6 +87,20 @@ async def test_nobody_gives_results_that_nobody_wants(house: House, ada: Http, g
     assert (await grace.post(path, body, status=403))["code"] == "forbidden"
 
 
+async def test_results_come_too_late_once_the_talk_has_gone_on(house: House, ada: Http) -> None:
+    """Where something else was said meanwhile, the call stays unanswered, and nothing begins."""
+    conversation = await ada.conversation()
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(conversation)
+        called = (await device.send(conversation, USE, reply={"tools": [LOOK]}))["reply"]
+        await device.until_end(called)
+        await device.until_end((await device.send(conversation, "say 3 tokens"))["reply"])
+    before = await ada.messages(conversation)
+    body = {"results": [{"id": "call_1", "output": "say 7 tokens"}]}
+    assert (await ada.post(f"/v1/replies/{called}/tool-results", body, status=409))["code"] == "gone_on"
+    assert await ada.messages(conversation) == before
+
+
 async def test_thinking_and_sources_stand_apart(house: House, ada: Http) -> None:
     """They are streamed, and stored beside the text, which has nothing of them."""
     conversation = await ada.conversation()

@@ -5,7 +5,7 @@
     say 20 tokens, then end early          or: break off, fall silent
     refuse with 401
     use look with {"at": 1}
-    think 30 tokens, cite https://example.org/owls
+    think 30 tokens at 20/s, cite https://example.org/owls
     say 9 tokens, count 900 in, 800 cached, 70 out, 60 thought          or: count nothing
 
 Asked as `talker-3` it says all of it, and twenty tokens more, whatever it should have failed with; and it goes on with
@@ -15,6 +15,7 @@ Anything else gets a dozen tokens at once. What is said is known beforehand (`sp
 alike, and it is made of what counting code points, UTF-16 units, bytes and graphemes each count in another way.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Generator
@@ -50,7 +51,7 @@ _SAY = re.compile(
 )
 _GO_ON = re.compile(r"was cut off\..*«(.*)»$", re.DOTALL)
 _USE = re.compile(r"use (\w+) with (\{.*\})")
-_THINK = re.compile(r"think (\d+) tokens")
+_THINK = re.compile(r"think (\d+) tokens(?: at (\d+)/s)?")
 _COUNT = re.compile(r"count (?:(\d+) in, (\d+) cached, (\d+) out, (\d+) thought|nothing)")
 _CITE = re.compile(r"cite (\S+)")
 _REFUSE = re.compile(r"refuse with (\d+)")
@@ -107,17 +108,27 @@ class TalkingModel(ScriptedServer):
         pace, end = (said[3], said[4]) if said else (None, None)
         steps: list[Step] = [wire.opening()]
         if thinks := _THINK.search(asked):
-            steps += [wire.thinking(_token(number, 1)) for number in range(int(thinks[1]))]
+            for number in range(int(thinks[1])):
+                steps.append(wire.thinking(_token(number, 1)))
+                if thinks[2]:
+                    steps.append(1 / int(thinks[2]))
         for text in _pieces(tokens, words, kept, again):
             steps.append(wire.text(text))
             if pace:
                 steps.append(1 / int(pace))
         if cites := _CITE.search(asked):
             steps.append(wire.citation(cites[1]))
+        headers = {"x-request-id": request_id(asked)}
         if uses := _USE.search(asked):
-            return Answer([*steps, wire.call("call_1", uses[1], uses[2]), wire.closing(tokens, "tool_calls")])
+            steps.append(wire.call("call_1", uses[1], uses[2]))
+            return Answer([*steps, wire.closing(tokens, "tool_calls")], headers=headers)
         closing = wire.ending(_account(asked)) if _COUNT.search(asked) else wire.closing(tokens)
-        return Answer([*steps, *(_ENDS[end] if end else [closing])])
+        return Answer([*steps, *(_ENDS[end] if end else [closing])], headers=headers)
+
+
+def request_id(asked: str) -> str:
+    """Under which its support would find an answer to this."""
+    return f"req_{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
 
 
 def _account(asked: str) -> dict[str, Any] | None:

@@ -38,6 +38,10 @@ class Wire(Protocol):
         """Write an answer that is not streamed: some thinking, a text, a source and a call of a tool."""
         ...
 
+    def rich(self, text: str) -> list[bytes]:
+        """Write the same, streamed, each part of it in two pieces or more."""
+        ...
+
     def error(self, kind: str, message: str) -> bytes:
         """Write an error inside a stream."""
         ...
@@ -88,11 +92,11 @@ class OpenAIWire(Wire):
         source = {"url": url, "title": "A source"}
         return self._chunk({"annotations": [{"type": "url_citation", "url_citation": source}]})
 
-    def call(self, identifier: str, name: str, arguments: str) -> bytes:
+    def call(self, identifier: str, name: str, arguments: str, index: int = 0) -> bytes:
         """Write a call of a tool, in two pieces."""
         function = {"name": name, "arguments": arguments[:3]}
-        first = {"index": 0, "id": identifier, "type": "function", "function": function}
-        rest = {"index": 0, "function": {"arguments": arguments[3:]}}
+        first = {"index": index, "id": identifier, "type": "function", "function": function}
+        rest = {"index": index, "function": {"arguments": arguments[3:]}}
         return self._chunk({"tool_calls": [first]}) + self._chunk({"tool_calls": [rest]})
 
     @override
@@ -121,6 +125,19 @@ class OpenAIWire(Wire):
         usage = {"prompt_tokens": INPUT_TOKENS, "completion_tokens": output_tokens}
         choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
         return json.dumps({"id": "c1", "choices": [choice], "usage": usage}).encode()
+
+    @override
+    def rich(self, text: str) -> list[bytes]:
+        # Calls side by side, told apart by their index.
+        calls = [self.call(name, name, '{"at": 1}', index) for index, name in enumerate(CALLED)]
+        return [
+            self.opening(),
+            *map(self.thinking, ("H", "m.")),
+            *map(self.text, text),
+            self.citation(CITED),
+            *calls,
+            self.closing(5, "tool_calls"),
+        ]
 
     @override
     def error(self, kind: str, message: str) -> bytes:
@@ -188,6 +205,32 @@ class AnthropicWire(Wire):
         usage = {"input_tokens": INPUT_TOKENS, "output_tokens": output_tokens}
         message = {"type": "message", "content": content, "stop_reason": "tool_use", "usage": usage}
         return json.dumps(message).encode()
+
+    @override
+    def rich(self, text: str) -> list[bytes]:
+        # A block for each of it, one after the other.
+        cited = {"type": "web_search_result_location", "url": CITED, "title": "A source", "cited_text": ""}
+        usage = {"input_tokens": INPUT_TOKENS, "output_tokens": 1}
+        events = [self._named("message_start", message={"id": "m1", "usage": usage})]
+        thinking = [{"type": "thinking_delta", "thinking": piece} for piece in ("H", "m.")]
+        events += self._block(0, {"type": "thinking", "thinking": ""}, thinking)
+        pieces = [{"type": "text_delta", "text": piece} for piece in text]
+        pieces.append({"type": "citations_delta", "citation": cited})
+        events += self._block(1, {"type": "text", "text": ""}, pieces)
+        for index, name in enumerate(CALLED, 2):
+            block = {"type": "tool_use", "id": name, "name": name, "input": {}}
+            parts = [{"type": "input_json_delta", "partial_json": part} for part in ('{"at"', ": 1}")]
+            events += self._block(index, block, parts)
+        reason = {"stop_reason": "tool_use"}
+        events.append(self._named("message_delta", delta=reason, usage={"output_tokens": 5}))
+        return [*events, self._named("message_stop")]
+
+    def _block(self, index: int, block: dict[str, Any], deltas: list[dict[str, Any]]) -> list[bytes]:
+        return [
+            self._named("content_block_start", index=index, content_block=block),
+            *(self._named("content_block_delta", index=index, delta=delta) for delta in deltas),
+            self._named("content_block_stop", index=index),
+        ]
 
     @override
     def error(self, kind: str, message: str) -> bytes:
