@@ -16,8 +16,9 @@ _STOP = 45.0
 class Up:
     """One data folder and, once started, the server on it. After a kill it may be started again, on the same port."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, **settings: str) -> None:
         self._data_dir = data_dir
+        self._settings = settings
         self._said = data_dir.with_name(f"{data_dir.name}.said")
         self._process: subprocess.Popen[bytes] | None = None
         self._port = "0"
@@ -26,6 +27,7 @@ class Up:
     def start(self) -> None:
         """Start it and wait until it is ready; fails with all that it said."""
         environment = {**os.environ, "CHAT_PORT": self._port, "CHAT_DATA_DIR": str(self._data_dir)}
+        environment |= self._settings
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "server", "up"], env=environment, stdout=said, stderr=subprocess.STDOUT

@@ -8,7 +8,7 @@ import { heard, nobody, silent, Typist } from "./company.js";
 import { sha256 } from "./digest.js";
 import { excerptOf, goesOn, joined, withNewer, withOlder, withVoided } from "./excerpt.js";
 import { accepted, dropped, failed, matching, nothing, sending } from "./outgoing.js";
-import { apply, blank, hasOlder, install, prepend } from "./transcript.js";
+import { apply, blank, hasEnded, hasOlder, install, lacksThoughts, prepend, withThoughts } from "./transcript.js";
 
 const MEND_PAUSE = 2_000; // at least so long between two attempts to mend the same hole by a snapshot
 
@@ -251,6 +251,7 @@ export class Conversation {
     this.client.mark(this);
     if (frame.type === "message.created") this.#showBack(frame.message);
     if (frame.type === "reply.completed") this.#verify(frame);
+    this.#recall(frame.reply);
     this.#tell(frame.type.startsWith("reply.") && frame.type !== "reply.queued" ? frame.reply : null);
     this.client.emit("event", frame);
     this.#seek();
@@ -293,6 +294,21 @@ export class Conversation {
     if (actual === null || actual === expected) return;
     this.client.emit("mismatch", { conversation: this.id, reply, expected, actual });
     if (this.settled) this.#mend({ anew: true });
+  }
+
+  /** What a reply thought before we came is not told again; once it has ended, the store has it. */
+  async #recall(reply) {
+    const known = reply && find(this.transcript, reply);
+    if (!known || !hasEnded(known) || !lacksThoughts(known)) return;
+    this.transcript = withThoughts(this.transcript, known); // asked for once
+    try {
+      const stored = await this.client.api.message(reply);
+      if (!stored.reasoning) return;
+      this.transcript = withThoughts(this.transcript, stored);
+      this.#tell(reply);
+    } catch {
+      // Not now, then: the next snapshot has it.
+    }
   }
 
   /** One's own message has come back from the server: it is not on its way any more. */

@@ -6,8 +6,8 @@
  * Everything else that was told is kept aside (branches.js).
  *
  * A message is the server's object, and for replies also `length` (code points of `text`, tracked), `reasoning`,
- * `stage`, `position`, `provider`, `model`, `attempt`, `notices`, `tool_calls`, `citations`, and at the end `usage`,
- * `timing`, `cost`, `provenance`, `error`.
+ * `missed` and `late` (whether some of that went by before we came), `stage`, `position`, `provider`, `model`, `attempt`,
+ * `notices`, `tool_calls`, `citations`, and at the end `usage`, `timing`, `cost`, `provenance`, `error`.
  */
 
 import { branch, find, keep, linked, move, replace, voided } from "./branches.js";
@@ -52,6 +52,15 @@ export const hasEnded = (message) => ENDS.has(message.status);
 /** Whether messages older than the first one shown exist. */
 export const hasOlder = (transcript) => (transcript.messages[0]?.parent ?? null) !== null;
 
+/** Whether some of a reply's thinking was never told to us: it was begun before we came, and has ended now. */
+export const lacksThoughts = (reply) => Boolean(reply.missed || (reply.late && !reply.reasoning && reply.usage?.reasoning));
+
+/** The reply, with its thinking as the store has it. */
+export function withThoughts(transcript, { id, reasoning }) {
+  const known = find(transcript, id);
+  return known ? replace(transcript, { ...known, reasoning, missed: false, late: false }) : transcript;
+}
+
 /** The reply that is made now, or is to be made next; undefined when everything has ended. Others wait for it. */
 export const inFlight = (transcript) => transcript.messages.find((message) => !hasEnded(message));
 
@@ -69,7 +78,7 @@ export function received({ error, text = "", ...message }) {
 export function install(transcript, subscribed) {
   const { snapshot, epoch, offset } = subscribed;
   if (!snapshot) return transcript;
-  const fresh = linked(snapshot.messages.map(received));
+  const fresh = linked(snapshot.messages.map(received)).map((message) => (message.status === "running" ? { ...message, late: true } : message));
   const older = transcript.messages.filter((message) => message.seq < (fresh[0]?.seq ?? 0));
   const touches = older.length > 0 && older.at(-1).id === fresh[0].parent;
   return {
@@ -174,9 +183,10 @@ const REPLY_CHANGES = {
   },
   "reply.reasoning": (reply, { at, text }) => {
     const known = reply.reasoning ?? "";
-    // A snapshot may leave the thinking out: what came before is then simply not shown.
-    const written = writeAt(known, codePoints(known), at, text) ?? { text: known + text };
-    return { ...reply, reasoning: written.text, status: "running", stage: "thinking" };
+    const written = writeAt(known, codePoints(known), at, text);
+    // A snapshot leaves the thinking out: what came before is not shown until the end, when the store has all of it.
+    const missed = reply.missed || !written;
+    return { ...reply, reasoning: written?.text ?? known + text, missed, status: "running", stage: "thinking" };
   },
   "reply.restarted": (reply, { attempt, keep }) => {
     const kept = cut(reply, keep);

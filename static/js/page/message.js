@@ -74,7 +74,7 @@ function Reply({ salon, conversation, message, character, last }) {
     <li class=${ended ? "message reply" : "message reply live"} data-message=${message.id} data-status=${message.status} aria-busy=${!ended}>
       <${Portrait} character=${character} />
       <article aria-label=${`${name} said`}>
-        ${message.reasoning && html`<${Reasoning} text=${message.reasoning} open=${!message.text && !ended} />`}
+        ${message.reasoning && html`<${Reasoning} text=${message.reasoning} thinking=${!message.text && !ended} />`}
         ${message.text ? html`<${Prose} text=${message.text} live=${!ended} />` : !ended && !message.reasoning && html`<${Waiting} behind=${waits} />`}
         <${Calls} message=${message} />
         <${Sources} citations=${message.citations} />
@@ -108,10 +108,17 @@ function Waiting({ behind }) {
   return html`<p class="waiting" aria-hidden="true"><i></i><i></i><i></i></p>`;
 }
 
-function Reasoning({ text, open }) {
+/** Open while it thinks and folded afterwards, unless somebody has said otherwise. */
+function Reasoning({ text, thinking }) {
+  const [chosen, choose] = useState(null);
+  const open = chosen ?? thinking;
+  const toggle = (event) => {
+    event.preventDefault();
+    choose(!open);
+  };
   return html`
     <details class="reasoning" open=${open}>
-      <summary>${open ? "Thinking" : "What it thought"}</summary>
+      <summary onClick=${toggle}>${thinking ? "Thinking" : "What it thought"}</summary>
       <p>${text}</p>
     </details>
   `;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { apply, blank, hasOlder, inFlight, install, prepend } from "../../../static/js/client/transcript.js";
+import { apply, blank, hasOlder, inFlight, install, lacksThoughts, prepend, withThoughts } from "../../../static/js/client/transcript.js";
 
 const conversation = "cnv_1";
 const parentOf = (seq) => (seq > 1 ? `msg_${seq - 1}` : null);
@@ -96,6 +96,21 @@ test("thinking is counted apart, and a part that a snapshot left out is no hole"
   at = apply(at, { type: "reply.reasoning", conversation, reply: "msg_2", at: 40, text: "so", offset: 5 }).transcript;
   assert.equal(at.messages[1].reasoning, "so");
   assert.equal(at.messages[1].text, "");
+});
+
+test("thinking that went by before we came is known to be missing once the reply has ended", () => {
+  const thought = (at, text, offset) => ({ type: "reply.reasoning", conversation, reply: "msg_2", at, text, offset });
+  const queued = play(install(blank, snapshot(0)), EVENTS.slice(0, 4));
+  const whole = apply(queued, thought(0, "so", 5)).transcript;
+  assert.equal(lacksThoughts(whole.messages[1]), false);
+  const torn = apply(queued, thought(40, "so", 5)).transcript;
+  assert.equal(lacksThoughts(torn.messages[1]), true);
+  const mended = withThoughts(torn, { id: "msg_2", reasoning: "Hm, so" });
+  assert.deepEqual([mended.messages[1].reasoning, lacksThoughts(mended.messages[1])], ["Hm, so", false]);
+  // Of a reply that was written when we came, the account alone says that it had thought.
+  assert.equal(lacksThoughts({ late: true, usage: { reasoning: 3 } }), true);
+  assert.equal(lacksThoughts({ late: true, usage: { reasoning: 0 } }), false);
+  assert.equal(lacksThoughts({ late: true, reasoning: "Hm", usage: { reasoning: 3 } }), false);
 });
 
 test("unknown events only move the offset", () => {
