@@ -74,6 +74,8 @@ async def measure(engines: Engines, times: int, count: int, hits: Hits) -> Async
             ("window", "database, no cache", lambda: _branch(reads, head)),
             ("window", "a bare find", lambda: rows.find(chosen).sort("seq", -1).limit(MOST).to_list()),
             ("window, held against the store", "memory", lambda: windows(conversation, version, head)),
+            ("who may read it", "asked of the store, as we do", lambda: _admit(reads, conversation)),
+            ("who may read it", "a bare GET, as a stamp would be", lambda: commands.get(f"{key}:stamp")),
         ]
         for what, how, read in ways:
             yield await _timed(what, how, times, read)
@@ -83,6 +85,10 @@ async def measure(engines: Engines, times: int, count: int, hits: Hits) -> Async
             for (_, level), count in cache.counts.items():
                 hits.counts[level] = hits.counts.get(level, 0) + count
         await client.drop_database(name)
+
+
+async def _admit(reads: Reads, conversation: str) -> None:
+    (await reads.conversation(conversation)).admit("usr_bench")
 
 
 async def _branch(reads: Reads, head: str) -> object:
