@@ -238,6 +238,19 @@ async def test_every_key_has_its_time(two: tuple[Levels, Levels], engine_url: st
         assert all([await commands.ttl(key) > 0 for key in keys])
 
 
+async def test_times_to_live_are_spread_in_redis_too(
+    two: tuple[Levels, Levels], engine_url: str, name: str
+) -> None:
+    """What many processes have kept in one moment does not go in one moment."""
+    for number in range(20):
+        await two[0].get(WORDS, f"{name}-{number}", Shelf(owl="hoot").load)
+    async with command_client(engine_url) as commands:
+        keys = [key async for key in commands.scan_iter(match=f"cache:*{name}-*", count=1000)]
+        left = [await commands.pttl(key) for key in keys if not key.endswith(b":stamp")]
+    assert len(left) == 20
+    assert max(left) - min(left) > 60_000 * 0.02
+
+
 @pytest.mark.parametrize("kind", sorted(ENGINES))
 async def test_an_engine_that_is_away_is_left_out(kind: str, name: str) -> None:
     """All is loaded, nothing is believed, nothing fails."""

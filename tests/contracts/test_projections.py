@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from server.projections.checkpoints import LeaseLost, Step
 from server.projections.rebuild import Busy, Rebuild
@@ -170,8 +171,31 @@ async def test_a_sleeper_changes_nothing(house: Library) -> None:
         await sleeper._take_in(hold, heard)
 
 
+@pytest.mark.parametrize("name", ["transcript", "conversations"])
+async def test_what_is_read_is_whole_while_it_is_rebuilt(house: Library, name: str) -> None:
+    """The old side is read until the new one is in its place: no row is missing at any moment."""
+    collection = {"transcript": "transcript", "conversations": "conversation_list"}[name]
+    for _ in range(3):
+        await house.say(await house.begin(), "moon")
+    async with house.following(name):
+        whole, stopping = len(await house.rows(collection)), asyncio.Event()
+        seen: set[int] = set()
+
+        async def read() -> None:
+            while not stopping.is_set():
+                seen.add(len(await house.rows(collection)))
+
+        reading = asyncio.create_task(read())
+        for _ in range(3):
+            await house.rebuild(name).run()
+        stopping.set()
+        await reading
+    assert whole == 3
+    assert seen == {3}
+
+
 async def test_a_place_that_the_database_has_forgotten(house: Library) -> None:
-    """It is rebuilt by itself from all events."""
+    """It is rebuilt by itself from all events, and the log says so aloud."""
     conversation = await house.begin()
     await house.say(conversation, "one moon")
     async with house.following("search"):
@@ -191,11 +215,14 @@ async def test_a_place_that_the_database_has_forgotten(house: Library) -> None:
         return len(await find(house, "moon moons")) == 3
 
     before = document["rebuilt_at"]
-    task = asyncio.create_task(house.follower("search").run())
-    try:
-        await wait_until(found_both)
-    finally:
-        await stopped([task])
+    with capture_logs() as said:
+        task = asyncio.create_task(house.follower("search").run())
+        try:
+            await wait_until(found_both)
+        finally:
+            await stopped([task])
+    loud = [one for one in said if one["log_level"] in {"warning", "error"} and "forgotten" in one["event"]]
+    assert [one["projection"] for one in loud] == ["search"]
     after = await house.client[house.name]["projections"].find_one({"_id": "search"})
     assert after
     assert after["rebuilt_at"] > before

@@ -105,6 +105,31 @@ async def test_who_comes_in_finds_what_was_said_before(house: Library) -> None:
     assert await found(house, "moon", GRACE) == [kept]
 
 
+async def test_what_a_text_says_of_itself_can_be_searched(house: Library) -> None:
+    """Its language and its topics are in the index, and so is its mood."""
+    conversation = await house.begin()
+    spanish = message_of(
+        await house.say(conversation, "Los perros corrían por la playa de Málaga, en la luna llena")
+    )
+    english = message_of(
+        await house.say(conversation, "I love this wonderful lighthouse by the moonlit harbour. luna!")
+    )
+    await house.until_followed("search")
+
+    async def with_filter(**more: str) -> list[str]:
+        answer = await house.engine.search(SearchQuery(reader=ADA, text="luna", **more))
+        return [hit.id for hit in answer.hits]
+
+    assert await with_filter(language="es") == [spanish]
+    assert await with_filter(language="en") == [english]
+    answer = await house.engine.search(SearchQuery(reader=ADA, text="luna", language="en"))
+    [hit] = answer.hits
+    assert hit.topics
+    assert hit.sentiment is not None
+    assert hit.sentiment > 0
+    assert await with_filter(topic=hit.topics[0]) == [english]
+
+
 async def test_a_rebuild_finds_the_same(house: Library) -> None:
     """From all stored events, after everything that people do."""
     conversation = await house.begin(members=[GRACE])

@@ -1,6 +1,6 @@
 """The first level by itself."""
 
-from server.cache.memory import Memory
+from server.cache.memory import Memory, jittered
 from tests.support.waiting import wait_until
 
 
@@ -43,3 +43,11 @@ async def test_emptied_it_has_nothing() -> None:
     assert await memory.get("a") is None
     await memory.set("a", "B", 60)
     assert await memory.get("a") == "B"
+
+
+def test_times_to_live_are_spread() -> None:
+    """By a tenth either way, so that what was kept at once is not missed at once."""
+    times = [jittered(100.0) for _ in range(1_000)]
+    assert all(90 <= one <= 110 for one in times)
+    assert min(times) < 95
+    assert max(times) > 105
