@@ -23,7 +23,7 @@ CONVERSATIONS = sized(4, 10)
 TOKENS = sized(400, 2000)
 PER_SECOND = sized(60, 40)
 CUTS = sized(2, 6)
-TROUBLES = sized(["kill", "drain"], ["kill", "drain"] * 3)
+TROUBLES = sized(["kill", "drain"], ["kill", "drain", "freeze"] * 3)
 KINDS = sized(("reset", "stall"), ("reset", "stall", "closed 1006", "sent away"))
 """What must have happened to somebody; few clients may all be elsewhere when an instance dies."""
 
@@ -32,7 +32,7 @@ KINDS = sized(("reset", "stall"), ("reset", "stall", "closed 1006", "sent away")
 async def test_everybody_ends_with_the_stored_text(
     engines: EngineURLs, model: TalkingModel, tmp_path: Path, chance: Random
 ) -> None:
-    """Resets, stalls, instances killed and drained: no gap, nothing twice, and always by resuming."""
+    """Resets, stalls, instances killed, drained and frozen: no gap, nothing twice, and always by resuming."""
     house = new_house(tmp_path, engines, model)
     async with instances(house, 3) as fleet, house.worker():
         async with http(fleet.urls[0]) as ada:
@@ -80,7 +80,13 @@ async def _trouble(fleet: Instances, wanderers: Sequence[Wanderer], chance: Rand
 
         await wait_until(is_there, within=300)
         victim = chance.randrange(len(fleet.urls))
-        await (fleet.kill(victim) if kind == "kill" else fleet.drain(victim))
+        match kind:
+            case "kill":
+                await fleet.kill(victim)
+            case "drain":
+                await fleet.drain(victim)
+            case _:
+                await fleet.freeze(victim, chance.uniform(2, 8))
 
 
 @pytest.mark.timeout(sized(90, 300))

@@ -4,6 +4,8 @@ import asyncio
 import json
 import socket
 from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,10 +15,12 @@ from websockets.exceptions import ConnectionClosed
 
 from server.embedded.engines import EngineURLs
 from tests.support.chaos import sized
-from tests.support.client import Chat, Reader, chat, http
+from tests.support.client import Chat, Http, Reader, chat, http
 from tests.support.crowd import crowd, percentile
 from tests.support.house import Process, new_house
+from tests.support.listener import Listener
 from tests.support.talking_model import TalkingModel, spoken
+from tests.support.waiting import wait_until
 
 OTHERS = sized(40, 500)
 TOKENS, WORDS, PER_SECOND = sized((120, 500, 30), (600, 500, 10))
@@ -58,6 +62,76 @@ async def test_a_slow_client_hurts_nobody(engines: EngineURLs, model: TalkingMod
         f"the slow one had {slow.told()}"
     )
     assert memory.growth < MOST_GROWTH
+
+
+@pytest.mark.timeout(sized(60, 200))
+async def test_a_slow_listener_ends_exact(engines: EngineURLs, model: TalkingModel, tmp_path: Path) -> None:
+    """The same over server-sent events: what waits becomes less, and in the end it has every character."""
+    house = new_house(tmp_path, engines, model)
+    async with house.web() as web, house.worker(), http(web.url) as ada:
+        conversation = await ada.conversation()
+        async with trickle(web.url, ada.token, conversation) as (lines, hurry):
+            listener = Listener(lines, Reader())
+            await listener.read()
+            memory = Memory(web)
+            watching = asyncio.create_task(memory.watch())
+            path = f"/v1/conversations/{conversation}/messages"
+            text = {"text": f"say {TOKENS} tokens of {WORDS} words at {PER_SECOND}/s"}
+            reply = (await ada.post(path, text, status=202))["reply"]
+            reading = asyncio.create_task(_read(listener, reply))
+            await wait_until(lambda: _has_ended(ada, reply), within=150)
+            hurry.set()
+            await reading
+            watching.cancel()
+        merged = sum("from" in frame and frame["from"] != frame["offset"] for frame in listener.heard)
+        snapshots = sum(frame["type"] == "subscribed" for frame in listener.heard)
+    told = f"{len(listener.heard)} events, {merged} of them merged, {snapshots} snapshots"
+    print(f"\n{told}; the process grew by {memory.growth / 2**20:.1f} MiB")
+    assert listener.reader.texts[reply] == spoken(TOKENS, WORDS)
+    assert merged or snapshots > 1
+    assert memory.growth < MOST_GROWTH
+
+
+async def _has_ended(ada: Http, reply: str) -> bool:
+    return (await ada.get(f"/v1/replies/{reply}"))["status"] == "completed"
+
+
+async def _read(listener: Listener, reply: str) -> None:
+    while not listener.reader.has_ended(reply):
+        await listener.read(timeout=150)
+
+
+@asynccontextmanager
+async def trickle(
+    url: str, token: str, conversation: str
+) -> AsyncGenerator[tuple[AsyncIterator[str], asyncio.Event]]:
+    """The lines of an event stream, at 1 KB a second until the event is set."""
+    loop, address, hurry = asyncio.get_running_loop(), urlsplit(url), asyncio.Event()
+    with closing(socket.socket()) as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+        end.setblocking(False)
+        await loop.sock_connect(end, (address.hostname, address.port))
+        head = (
+            f"GET /v1/conversations/{conversation}/events HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\r\n"
+        )
+        await loop.sock_sendall(end, head.encode())
+
+        async def lines() -> AsyncIterator[str]:
+            rest = b""
+            while chunk := await loop.sock_recv(
+                end, LARGE_BUFFER if hurry.is_set() else SLOW_BYTES_PER_SECOND
+            ):
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    yield line.decode()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(len(chunk) / SLOW_BYTES_PER_SECOND):
+                        await hurry.wait()
+
+        async with aclosing(lines()) as reading:
+            while await anext(reading) != "\r":
+                pass  # the head of the answer
+            yield reading, hurry
 
 
 class Slow:

@@ -34,6 +34,12 @@ class Instances:
         assert await self.processes[index].ended() == 0
         await self._replace(index)
 
+    async def freeze(self, index: int, seconds: float) -> None:
+        """Stop one where it stands for a while: it knows nothing of it, its clients and engines may."""
+        self.processes[index].freeze()
+        await asyncio.sleep(seconds)
+        self.processes[index].thaw()
+
     async def _start(self) -> Process:
         return await self._stack.enter_async_context(self._house.web())
 
