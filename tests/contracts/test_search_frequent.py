@@ -136,3 +136,31 @@ async def test_no_search_looks_at_more_than_so_much(engine: MongoSearch, client:
     counted = 6 * (FREQUENT + 1)
     assert plan.documents <= counted + 2 * NEWEST + SCORED + SAMPLE + 5, plan
     assert "COLLSCAN" not in plan.stages
+
+
+async def test_many_words_in_many_languages(engine: MongoSearch) -> None:
+    """A text that somebody has pasted, for a reader of every language: one answer, and what fits best is first."""
+    languages = [
+        "da",
+        "de",
+        "en",
+        "es",
+        "fi",
+        "fr",
+        "hu",
+        "it",
+        "nb",
+        "nl",
+        "pt",
+        "ro",
+        "ru",
+        "sv",
+        "tr",
+        "eo",
+    ]
+    await engine.put([document(n, f"observatory {n}", language=one) for n, one in enumerate(languages, 1)])
+    pasted = " ".join(f"w{number}" for number in range(100))
+    assert (await find(engine, f"observatory {pasted} ", limit=50)).total == len(languages)
+    await engine.put([document(50, "observatory w1 w2 w3")])
+    assert numbers(await find(engine, f"observatory {pasted} ", limit=1)) == [50]
+    assert (await find(engine, f'"{pasted}" observatory ')).total == 0
