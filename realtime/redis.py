@@ -232,19 +232,34 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
 def _telling(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     """The same kind of connection, to which a socket that closed under its hands is a lost connection.
 
-    uvloop says `RuntimeError` then, which redis-py lets pass: it would end whoever asked, and is no bug of theirs.
+    uvloop says `RuntimeError` then, and redis-py stumbles over what another task has put away as it gave the server up.
+    Both let that pass: it would end whoever asked, the whole process with it, and is no bug of theirs.
     """
 
     class Telling(kind):
         async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
             try:
                 await super().send_packed_command(command, check_health)
-            except RuntimeError as error:
-                if "closed" not in str(error):
-                    raise
-                raise ConnectionLost("the connection closed while a command was being sent") from error
+            except (RuntimeError, AttributeError) as error:
+                raise _lost(error) from error
+
+        async def read_response(self, *args: Any, **options: Any) -> Any:
+            try:
+                return await cast("Awaitable[Any]", super().read_response(*args, **options))
+            except (RuntimeError, AttributeError) as error:
+                raise _lost(error) from error
 
     return Telling
+
+
+def _lost(error: Exception) -> Exception:
+    """What it is to be taken for: a lost connection, or, where it is nothing of the kind, itself."""
+    put_away = isinstance(error, AttributeError) and getattr(error, "obj", error) is None
+    return (
+        ConnectionLost("the connection closed under a command")
+        if put_away or "closed" in str(error)
+        else error
+    )
 
 
 class _PatientCluster(RedisCluster):

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvloop
+from redis.exceptions import ConnectionError as ConnectionLost
 
 from realtime.errors import Overloaded, Unavailable
 from realtime.frames import Event
@@ -309,16 +310,24 @@ async def test_an_engine_that_cannot_write_now_is_away(tmp_path: Path) -> None:
         await queue.enqueue("lane", "0", "ada", {"n": "0"})
 
 
-def test_a_socket_that_closes_under_a_command_is_a_lost_connection(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["the peer", "another task"])
+def test_a_socket_that_closes_under_a_command_is_a_lost_connection(tmp_path: Path, by: str) -> None:
     """On uvloop as well, which has an error of its own for it: the command is sent again on another connection."""
 
     async def ask() -> bool:
         async with private_valkey(tmp_path) as engine, command_client(engine.url) as commands:
             pool: Any = commands.connection_pool
             connection = await pool.get_connection()
-            connection._writer.transport.abort()
+            if by == "the peer":
+                connection._writer.transport.abort()
+            else:  # which gives the server up between two steps of ours
+                connection.check_health = connection.disconnect
             await pool.release(connection)
             await asyncio.sleep(0)  # the handle is closed, and redis-py has not noticed
+            if by == "another task":
+                with pytest.raises(ConnectionLost):
+                    await connection.send_command("PING")
+                del connection.check_health
             return await commands.ping()
 
     assert uvloop.run(ask())
