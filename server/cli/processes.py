@@ -17,12 +17,12 @@ from prometheus_client import start_http_server
 from server import wiring
 from server.settings import Settings
 from server.web.chat import HEARTBEAT_SECONDS
+from server.web.heartbeat import beat
 from server.web.lines import Lines
 from server.web.ready_frames import ReadyFrames
 
 _log = structlog.get_logger(__name__)
 
-_PONG_SECONDS = 20.0
 _GOODBYE_SECONDS = 5.0
 _SPREAD_SECONDS = (0.5, 3.0)
 
@@ -50,8 +50,7 @@ async def serve_web(settings: Settings) -> None:
             http=Lines,
             ws=ReadyFrames,
             ws_max_size=wiring.SOCKET_LIMITS.frame,
-            ws_ping_interval=HEARTBEAT_SECONDS,
-            ws_ping_timeout=_PONG_SECONDS,
+            ws_ping_interval=None,  # the heartbeat does it
             ws_per_message_deflate=False,
             lifespan="off",
             access_log=False,
@@ -59,7 +58,11 @@ async def serve_web(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=10,
         )
-        await _Server(config, web, settings.drain_seconds).serve()
+        server = _Server(config, web, settings.drain_seconds)
+        async with asyncio.TaskGroup() as group:
+            beating = group.create_task(beat(server.server_state.connections, HEARTBEAT_SECONDS))
+            await server.serve()
+            beating.cancel()
 
 
 async def serve_worker(settings: Settings, ready_file: Path | None) -> None:

@@ -20,6 +20,7 @@ EXTENSION = "tertulia.ready_frames"
 _KERNEL_BYTES = 64 * 1024
 """What the kernel holds for one client (Linux takes twice as much, for its own accounts). Left to itself it holds
 megabytes: a slow reader would be minutes behind before we noticed that it is slow, and its memory is nobody's."""
+_PING = b"\x89\x00"
 
 
 class FrameWriter:
@@ -106,6 +107,9 @@ class ReadyFrames(WebSocketsSansIOProtocol):
     """The protocol that offers a writer as the extension, and holds less for an idle client."""
 
     _writer: FrameWriter
+    ping_at: float = float("inf")
+    """When it has its turn, by the loop's clock; 0 once it may have one."""
+    _silent = False
 
     def connection_made(self, transport: BaseTransport) -> None:
         """As the parent does; bounds what waits for the client where we cannot see it.
@@ -132,6 +136,22 @@ class ReadyFrames(WebSocketsSansIOProtocol):
         # Of no use from here on, and kept by the parent for as long as the connection lasts.
         del self.request, self.response
         self._writer.takes = True
+        self.ping_at = 0.0
+
+    def ping(self) -> None:
+        """Ask whether the client lives; or let go of it, if it has been silent since it was asked before.
+
+        Who does not keep up is not asked: writing to it has a time limit. While we do not read, nobody is silent.
+        """
+        if self._silent and not self.read_paused:
+            self.keepalive_timeout()
+        elif not self.close_sent and self._writer.write(_PING):
+            self._silent = True
+
+    def data_received(self, data: bytes) -> None:
+        """As the parent does."""
+        self._silent = False
+        super().data_received(data)
 
     def pause_writing(self) -> None:
         """As the parent does."""

@@ -21,6 +21,7 @@ from tests.support.in_process import serving, settings_of
 from tests.support.waiting import wait_until
 
 PATIENCE = 1.0
+PING, PONG = b"\x89\x00", b"\x8a\x80\x00\x00\x00\x00"
 LARGE = b'{"type":"reply.stage","text":"%s"}' % (b"x" * 20_000)
 
 
@@ -117,12 +118,27 @@ async def test_a_socket_that_does_not_read_is_closed(house: House, tmp_path: Pat
 
 async def test_a_peer_that_died_without_a_word_is_noticed(house: House, tmp_path: Path) -> None:
     """It reads nothing that matters and answers no ping: nothing has to be published for that."""
-    pings = {"ws_ping_interval": 0.2, "ws_ping_timeout": 0.3}
-    async with serving(settings_of(house, tmp_path), **pings) as url, http(url) as guest:
+    async with serving(settings_of(house, tmp_path), heartbeat=0.3) as url, http(url) as guest:
         conversation = await guest.conversation()
         async with silent(url, *greeting(guest, conversation)):
             await wait_until(lambda: _is(guest, "sockets", 1))
             await wait_until(lambda: _is(guest, "sockets", 0), within=10)
+
+
+async def test_a_peer_that_does_nothing_but_answer_pings_stays(house: House, tmp_path: Path) -> None:
+    """Every ping is the same few bytes, and a pong is all the life that is asked for."""
+    async with serving(settings_of(house, tmp_path), heartbeat=0.2) as url, http(url) as guest:
+        conversation = await guest.conversation()
+        async with silent(url, *greeting(guest, conversation)) as end:
+            loop, said, answered = asyncio.get_running_loop(), b"", 0
+            while answered < 8:
+                chunk = await loop.sock_recv(end, 65536)
+                assert chunk, "it was let go of"
+                said += chunk
+                asked = said.count(PING)
+                await loop.sock_sendall(end, (asked - answered) * PONG)
+                answered = asked
+            assert await gauge(guest, "sockets") == 1
 
 
 async def test_one_user_has_only_so_many_sockets(house: House, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import uvicorn
 
 from server import wiring
 from server.settings import Settings
+from server.web.heartbeat import beat
 from server.web.lines import Lines
 from server.web.ready_frames import ReadyFrames
 from tests.support.house import House
@@ -28,8 +29,9 @@ def settings_of(house: House, folder: Path, **more: Any) -> Settings:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, **more: Any) -> AsyncGenerator[str]:
+async def serving(settings: Settings, heartbeat: float = 25.0, **more: Any) -> AsyncGenerator[str]:
     """Serve on a port that the system chooses; gives the base URL. `more` is uvicorn's."""
+    more = {"ws_ping_interval": None, **more}
     async with wiring.web(settings) as web:
         server = uvicorn.Server(
             uvicorn.Config(
@@ -38,10 +40,12 @@ async def serving(settings: Settings, **more: Any) -> AsyncGenerator[str]:
         )
         # Not `serve`, which would take the signals of the tests for its own.
         task = asyncio.create_task(server._serve())
+        beating = asyncio.create_task(beat(server.server_state.connections, heartbeat))
         while not server.started:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.01)
         try:
             yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         finally:
+            beating.cancel()
             server.should_exit = True
             await task
