@@ -241,8 +241,14 @@ class Hub:
 
     def _deliver(self, state: _Topic, event: Event | Merged) -> None:
         self.delivered += len(state.subscriptions)
+        first, offset = event.first, event.offset
         for subscription in state.subscriptions:
-            subscription.offer(event)
+            # Nearly all are live and in step, and this is what each frame to each client costs: no step too many.
+            if subscription.buffer is None and subscription.offset < first:
+                subscription.offset = offset
+                subscription.subscriber.deliver(event)
+            else:
+                subscription.offer(event)
 
     def _adopt(self, state: _Topic, position: Position, reader: Subscription | None = None) -> None:
         """Take over a position that the known one does not lead to: all but its reader must begin again."""

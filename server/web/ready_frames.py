@@ -26,12 +26,10 @@ _PING = b"\x89\x00"
 class FrameWriter:
     """What the extension offers. Small, because every frame to every client passes through one of these."""
 
-    __slots__ = ("_closing", "_descriptor", "_transport", "_waiting", "takes")
+    __slots__ = ("_descriptor", "_transport", "takes")
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._closing = transport.is_closing
-        self._waiting = transport.get_write_buffer_size
         self._descriptor = _descriptor(transport)
         self.takes = False
         """The handshake is done, and the client keeps up."""
@@ -43,9 +41,9 @@ class FrameWriter:
         transport keeps, in its place.
         Not to be called once the application has sent its `websocket.close`.
         """
-        if not self.takes or self._closing():
+        if not self.takes or self._transport.is_closing():
             return False
-        if self._descriptor is None or self._waiting():
+        if self._descriptor is None or self._transport.get_write_buffer_size():
             self._transport.write(frame)
             return True
         try:
