@@ -254,7 +254,7 @@ def _telling(kind: type[AbstractConnection]) -> type[AbstractConnection]:
 
 def _lost(error: Exception) -> Exception:
     """What it is to be taken for: a lost connection, or, where it is nothing of the kind, itself."""
-    put_away = isinstance(error, AttributeError) and getattr(error, "obj", error) is None
+    put_away = isinstance(error, KeyError) or getattr(error, "obj", error) is None
     return (
         ConnectionLost("the connection closed under a command")
         if put_away or "closed" in str(error)
@@ -271,7 +271,10 @@ class _PatientCluster(RedisCluster):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         async with self._gate:
-            return await super().execute_command(*args, **options)
+            try:
+                return await super().execute_command(*args, **options)
+            except (AttributeError, KeyError) as error:  # a server, or a slot, that its map has no more
+                raise _lost(error) from error
 
 
 class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):

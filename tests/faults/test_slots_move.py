@@ -110,3 +110,13 @@ async def test_listeners_follow_a_slot(
             await wait_until(lambda topic=topic: one.is_live(topic))
         wanted = sorted(feed.topics() for feed, _, _ in one.feed._shards.values())
         assert wanted == sorted([[moving], [staying]])
+
+
+async def test_a_slot_that_nobody_has_is_away(tmp_path: Path) -> None:
+    """In the midst of a change of hands the map may lack it: that is no bug, and ends nobody."""
+    async with cluster(tmp_path) as fleet, listening(fleet.url) as one:
+        await one.log.append("cnv_1", [Record(b"{}")])
+        commands: Any = one.log
+        commands._client.nodes_manager.slots_cache = {}
+        with pytest.raises(Unavailable):
+            await one.log.append("cnv_1", [Record(b"{}")])
