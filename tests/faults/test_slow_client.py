@@ -4,8 +4,8 @@ import asyncio
 import json
 import socket
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager, closing, suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -66,29 +66,26 @@ async def test_a_slow_client_hurts_nobody(engines: EngineURLs, model: TalkingMod
 
 @pytest.mark.timeout(sized(60, 200))
 async def test_a_slow_listener_ends_exact(engines: EngineURLs, model: TalkingModel, tmp_path: Path) -> None:
-    """The same over server-sent events: what waits becomes less, and in the end it has every character."""
+    """The same over server-sent events: it gets less and less, or is cut off, and in the end has every character."""
     house = new_house(tmp_path, engines, model)
     async with house.web() as web, house.worker(), http(web.url) as ada:
         conversation = await ada.conversation()
-        async with trickle(web.url, ada.token, conversation) as (lines, hurry):
-            listener = Listener(lines, Reader())
-            await listener.read()
-            memory = Memory(web)
-            watching = asyncio.create_task(memory.watch())
-            path = f"/v1/conversations/{conversation}/messages"
-            text = {"text": f"say {TOKENS} tokens of {WORDS} words at {PER_SECOND}/s"}
-            reply = (await ada.post(path, text, status=202))["reply"]
-            reading = asyncio.create_task(_read(listener, reply))
-            await wait_until(lambda: _has_ended(ada, reply), within=150)
-            hurry.set()
-            await reading
-            watching.cancel()
-        merged = sum("from" in frame and frame["from"] != frame["offset"] for frame in listener.heard)
-        snapshots = sum(frame["type"] == "subscribed" for frame in listener.heard)
-    told = f"{len(listener.heard)} events, {merged} of them merged, {snapshots} snapshots"
+        slow = SlowListener(web.url, ada.token, conversation)
+        listening = asyncio.create_task(slow.until_ended())
+        await slow.there.wait()
+        memory = Memory(web)
+        watching = asyncio.create_task(memory.watch())
+        path = f"/v1/conversations/{conversation}/messages"
+        text = {"text": f"say {TOKENS} tokens of {WORDS} words at {PER_SECOND}/s"}
+        slow.reply = (await ada.post(path, text, status=202))["reply"]
+        await wait_until(lambda: _has_ended(ada, slow.reply), within=150)
+        slow.hurry.set()
+        await listening
+        watching.cancel()
+    told = ", ".join(f"{number} {kind}" for kind, number in sorted(slow.seen.items()))
     print(f"\n{told}; the process grew by {memory.growth / 2**20:.1f} MiB")
-    assert listener.reader.texts[reply] == spoken(TOKENS, WORDS)
-    assert merged or snapshots > 1
+    assert slow.reader.texts[slow.reply] == spoken(TOKENS, WORDS)
+    assert slow.seen["merged events"] or slow.seen["snapshots"] > 1
     assert memory.growth < MOST_GROWTH
 
 
@@ -96,42 +93,57 @@ async def _has_ended(ada: Http, reply: str) -> bool:
     return (await ada.get(f"/v1/replies/{reply}"))["status"] == "completed"
 
 
-async def _read(listener: Listener, reply: str) -> None:
-    while not listener.reader.has_ended(reply):
-        await listener.read(timeout=150)
+class SlowListener:
+    """Reads an event stream at 1 KB a second until it is told to hurry, and comes back when it is cut off."""
 
-
-@asynccontextmanager
-async def trickle(
-    url: str, token: str, conversation: str
-) -> AsyncGenerator[tuple[AsyncIterator[str], asyncio.Event]]:
-    """The lines of an event stream, at 1 KB a second until the event is set."""
-    loop, address, hurry = asyncio.get_running_loop(), urlsplit(url), asyncio.Event()
-    with closing(socket.socket()) as end:
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
-        end.setblocking(False)
-        await loop.sock_connect(end, (address.hostname, address.port))
-        head = (
-            f"GET /v1/conversations/{conversation}/events HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\r\n"
+    def __init__(self, url: str, token: str, conversation: str) -> None:
+        self._address = urlsplit(url)
+        self._head = (
+            f"GET /v1/conversations/{conversation}/events HTTP/1.0\r\nAuthorization: Bearer {token}\r\n"
         )
-        await loop.sock_sendall(end, head.encode())
+        self._last_id = ""
+        self.reader = Reader()
+        self.reply = ""
+        self.there = asyncio.Event()
+        self.hurry = asyncio.Event()
+        self.seen: Counter[str] = Counter()
 
-        async def lines() -> AsyncIterator[str]:
-            rest = b""
-            while chunk := await loop.sock_recv(
-                end, LARGE_BUFFER if hurry.is_set() else SLOW_BYTES_PER_SECOND
-            ):
+    async def until_ended(self) -> None:
+        """Come back until its reply has ended."""
+        while not self.reader.has_ended(self.reply):
+            self.seen["visits"] += 1
+            async with aclosing(self._lines()) as lines:
+                listener = Listener(lines, self.reader)
+                with suppress(StopAsyncIteration, ConnectionResetError):
+                    while not self.reader.has_ended(self.reply):
+                        await self._read(listener)
+
+    async def _read(self, listener: Listener) -> None:
+        event = await listener.read(timeout=150)
+        self._last_id = listener.last_id or self._last_id
+        merged = "from" in event and event["from"] != event["offset"]
+        kind = "snapshots" if event["type"] == "subscribed" else "merged events" if merged else "events"
+        self.seen[kind] += 1
+        self.there.set()
+
+    async def _lines(self) -> AsyncGenerator[str]:
+        loop = asyncio.get_running_loop()
+        place = f"Last-Event-ID: {self._last_id}\r\n" if self._last_id else ""
+        with closing(socket.socket()) as end:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+            end.setblocking(False)
+            await loop.sock_connect(end, (self._address.hostname, self._address.port))
+            await loop.sock_sendall(end, f"{self._head}{place}\r\n".encode())
+            in_head, rest = True, b""
+            while chunk := await loop.sock_recv(end, SLOW_BYTES_PER_SECOND):
                 *whole, rest = (rest + chunk).split(b"\n")
                 for line in whole:
-                    yield line.decode()
+                    if not in_head:
+                        yield line.decode()
+                    in_head = in_head and line != b"\r"
                 with suppress(TimeoutError):
                     async with asyncio.timeout(len(chunk) / SLOW_BYTES_PER_SECOND):
-                        await hurry.wait()
-
-        async with aclosing(lines()) as reading:
-            while await anext(reading) != "\r":
-                pass  # the head of the answer
-            yield reading, hurry
+                        await self.hurry.wait()
 
 
 class Slow:
