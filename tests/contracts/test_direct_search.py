@@ -1,7 +1,8 @@
 """Browsers that search Meilisearch by themselves: each finds what is its user's own, for as long as its token lives."""
 
+import os
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,8 @@ import httpx2
 import jwt
 import pytest
 from meilisearch_python_sdk import AsyncClient
+from meilisearch_python_sdk.models.client import Key, KeyCreate
+from uuid_utils import uuid7
 
 from server.domain.errors import Unavailable
 from server.search.contract import DirectAccess, DirectSearch
@@ -22,8 +25,7 @@ from tests.support.reading import library, message_of
 class Place:
     """A Meilisearch, our engine before it, and browsers."""
 
-    def __init__(self, stand_in: StandIn, url: str, engine: MeiliSearch, browser: httpx2.AsyncClient) -> None:
-        self.stand_in = stand_in
+    def __init__(self, url: str, engine: MeiliSearch, browser: httpx2.AsyncClient) -> None:
         self.url = url
         self.engine = engine
         self.tenants = Tenants(engine.client, engine.live, f"{url}/")
@@ -43,19 +45,46 @@ class Place:
         assert answer.status_code == 200, answer.text
         return sorted(hit["id"] for hit in answer.json()["hits"])
 
+    async def make_key(self, name: str, actions: list[str], indexes: list[str]) -> Key:
+        """As an operator does."""
+        return await self.engine.client.create_key(KeyCreate(name=name, actions=actions, indexes=indexes))
 
-@pytest.fixture
-async def place() -> AsyncGenerator[Place]:
-    """Give a place with an empty index."""
-    stand_in = StandIn()
+
+@asynccontextmanager
+async def stand_in() -> AsyncGenerator[tuple[str, str]]:
+    """Serve the stand-in: its address and its master key."""
+    server = StandIn()
+    async with serving(server) as url:
+        yield url, KEY
+    assert server.faults == [], server.faults
+
+
+@asynccontextmanager
+async def real_server() -> AsyncGenerator[tuple[str, str]]:
+    """The one that `CHAT_TEST_MEILISEARCH_URL` names; its key must be one that makes keys."""
+    yield os.environ["CHAT_TEST_MEILISEARCH_URL"].rstrip("/"), os.environ["CHAT_TEST_MEILISEARCH_KEY"]
+
+
+SERVERS = {"stand-in": stand_in}
+if {"CHAT_TEST_MEILISEARCH_URL", "CHAT_TEST_MEILISEARCH_KEY"} <= set(os.environ):
+    SERVERS["server"] = real_server
+
+
+@pytest.fixture(params=sorted(SERVERS))
+async def place(request: pytest.FixtureRequest) -> AsyncGenerator[Place]:
+    """Give a place with an empty index of the test's own."""
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serving(stand_in))
-        client = await stack.enter_async_context(AsyncClient(url, KEY, timeout=CALL_SECONDS))
+        url, key = await stack.enter_async_context(SERVERS[request.param]())
+        client = await stack.enter_async_context(AsyncClient(url, key, timeout=CALL_SECONDS))
         browser = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False))
-        engine = MeiliSearch(client, "test")
+        engine = MeiliSearch(client, f"test_{uuid7().hex}")
         await engine.prepare("live")
-        yield Place(stand_in, url, engine, browser)
-    assert stand_in.faults == [], stand_in.faults
+        yield Place(url, engine, browser)
+        for one in (await client.get_keys(limit=1000)).results:
+            if one.indexes == [engine.live]:
+                await client.delete_key(one.uid)
+        for index in (engine.live, f"{engine.live}_next"):
+            await client.delete_index_if_exists(index)
 
 
 async def test_each_finds_what_is_their_own(place: Place) -> None:
@@ -113,7 +142,7 @@ async def test_a_token_searches_and_does_nothing_else(place: Place) -> None:
         wanted = {"filter": 'conversation = "x"', "fields": ["text"], "offset": 0, "limit": 1}
         fetched = await browser.post(f"/indexes/{access.index}/documents/fetch", json=wanted)
         assert fetched.status_code == 403
-    assert (await place.ask(access.model_copy(update={"index": "test_messages_next"}))).status_code == 403
+    assert (await place.ask(access.model_copy(update={"index": f"{access.index}_next"}))).status_code == 403
 
 
 async def test_a_token_lives_for_ten_minutes(place: Place) -> None:
@@ -132,9 +161,10 @@ async def test_all_processes_sign_with_one_key(place: Place) -> None:
     first = await place.tenants.key()
     assert (first.actions, first.indexes, first.expires_at) == (["search"], [place.engine.live], None)
     assert [(await one.key()).uid for one in others] == [first.uid] * 2
-    place.stand_in.keys.make({"name": first.name, "actions": ["*"], "indexes": ["*"]})
-    twin = place.stand_in.keys.make({"name": first.name, "actions": first.actions, "indexes": first.indexes})
-    assert twin["uid"] != first.uid
+    assert first.name is not None
+    await place.make_key(first.name, ["documents.add"], first.indexes)
+    twin = await place.make_key(first.name, first.actions, first.indexes)
+    assert twin.uid != first.uid
     assert (await Tenants(place.engine.client, place.engine.live, place.url).key()).uid == first.uid
 
 
@@ -150,8 +180,8 @@ async def test_a_swap_changes_nothing_for_who_has_a_token(place: Place) -> None:
 
 async def test_a_key_that_may_not_make_keys_is_unavailable(place: Place) -> None:
     """The operator is told by the doctor; nobody gets a token."""
-    made = place.stand_in.keys.make({"name": "other", "actions": ["search"], "indexes": ["*"]})
-    async with AsyncClient(place.url, made["key"], timeout=CALL_SECONDS) as client:
+    made = await place.make_key("other", ["search"], [place.engine.live])
+    async with AsyncClient(place.url, made.key, timeout=CALL_SECONDS) as client:
         direct: DirectSearch = Tenants(client, place.engine.live, place.url)
         with pytest.raises(Unavailable):
             await direct.admit(ADA)

@@ -164,3 +164,19 @@ async def test_many_words_in_many_languages(engine: MongoSearch) -> None:
     await engine.put([document(50, "observatory w1 w2 w3")])
     assert numbers(await find(engine, f"observatory {pasted} ", limit=1)) == [50]
     assert (await find(engine, f'"{pasted}" observatory ')).total == 0
+
+
+@pytest.mark.parametrize("text", ["moon ", "moo", "moon observatory ", '"moon sun" '])
+async def test_an_index_of_an_earlier_version_answers_until_it_is_rebuilt(
+    engine: MongoSearch, client: Client, text: str
+) -> None:
+    """It has no order by time in it: that is slower for as long as it lasts, and finds the same."""
+    await fill(engine, "moon sun")
+    await engine.put([said(1, "observatory")])
+    wanted = SearchQuery(ADA, text, order="time", limit=50)
+    found = await engine.search(wanted)
+    await engine.rows("live").drop_index("newest")
+    assert await engine.search(wanted) == found
+    await engine.rows("live").create_index([("reader", 1), ("words", 1)], name="prefixes")
+    await engine.rows("live").create_index([("reader", 1), ("stems", 1)], name="languages")
+    assert await engine.search(wanted) == found

@@ -17,7 +17,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.support.meilisearch_document import faults
@@ -83,6 +83,7 @@ class StandIn:
             ("POST", "/swap-indexes", self._swap),
             ("GET", "/keys", self._list_keys),
             ("POST", "/keys", self._make_key),
+            ("DELETE", "/keys/{uidOrKey}", self._delete_key),
             ("GET", "/tasks/{taskUid}", self._task),
             ("GET", "/version", self._version),
         ]
@@ -116,7 +117,7 @@ class StandIn:
         # The document calls this operation by its older name.
         documented = path.replace("/documents/delete-batch", "/delete-batch")
 
-        async def answer(request: Request) -> JSONResponse:
+        async def answer(request: Request) -> Response:
             raw = await request.body()
             asked = await request.json() if raw else None
             try:
@@ -125,7 +126,7 @@ class StandIn:
             except Refused as error:
                 status, body = error.status, error.body
             self.faults += faults(method, documented, asked, status, body)
-            return JSONResponse(body, status)
+            return JSONResponse(body, status) if status != 204 else Response(status_code=204)
 
         return answer
 
@@ -147,6 +148,10 @@ class StandIn:
 
     def _make_key(self, asked: Any) -> tuple[int, Any]:
         return 201, self.keys.make(asked)
+
+    def _delete_key(self, asked: Any, uid: str) -> tuple[int, Any]:
+        del self.keys.made[uid]
+        return 204, None
 
     def _later(self, kind: str, index: str | None, effect: Callable[[], None]) -> tuple[int, Any]:
         task = {
