@@ -99,17 +99,19 @@ class Generation:
     async def run(self, answers: Answers, prompt: Prompt) -> None:
         """Read until the answer is whole. Errors: `ProviderError`, `StaleWriter`.
 
-        The loop waits for nothing but the provider, as long as there is room in the draft's buffer. It does not look
-        for more than once in the time for which text gathers anyway: what comes meanwhile waits in the kernel, and is
-        then read at once.
+        The loop waits for nothing but the provider, as long as there is room in the draft's buffer. Where it had to
+        wait for more, it looks again no sooner than text has gathered anyway: what comes meanwhile waits in the kernel,
+        and is then read at once, however much that is.
         """
         self._prompt = prompt
         told = (answers.name, prompt.model)
         writer, pieces, part = self._writer, self._pieces, None
-        clock, at_once = asyncio.get_running_loop().time, 0.0
+        clock = asyncio.get_running_loop().time
+        looked = clock()
         try:
             async with aclosing(answers.stream(prompt)) as deltas:
                 async for delta in deltas:
+                    waited = clock() - looked > _AT_ONCE_SECONDS
                     match delta:
                         case TextDelta(text) if part is not None:
                             if part.first is None:
@@ -126,9 +128,9 @@ class Generation:
                             pass
                     if writer.full:
                         await self._wait_for_room()
-                    elif part is not None and part.first is not None and clock() > at_once:
+                    elif waited and part is not None and part.first is not None:
                         await asyncio.sleep(writer.pause)
-                        at_once = clock() + _AT_ONCE_SECONDS
+                    looked = clock()
         except ProviderError as error:
             if part is not None:
                 part.outcome = error.code

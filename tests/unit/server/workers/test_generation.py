@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import cast
 
+import pytest
+
 from providers.chain import Begins
 from providers.config import ProviderConfig
 from providers.contract import Delta, Finish, Prompt, TextDelta, Turn
@@ -104,3 +106,26 @@ async def test_tokens_are_looked_for_as_seldom_as_text_gathers() -> None:
         await stopped([publishing])
     assert generation.text == "<0><1><2><3>"
     assert all(later - sooner >= pause for sooner, later in pairwise(answers.asked))
+
+
+class AtOnce:
+    """Answers with everything at once."""
+
+    name = "openai"
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Begins, None]:
+        """A thousand tokens, none of which is waited for."""
+        yield Begins("openai", prompt.model, profile(ProviderConfig("openai", "openai"), MODEL), 0)
+        for _ in range(1000):
+            yield TextDelta("x")
+        yield Finish("stop", None)
+
+
+async def test_what_is_there_is_read_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However quick a provider is, it is not held up: pauses follow what had to be waited for."""
+    monkeypatch.setattr("server.workers.generation._AT_ONCE_SECONDS", 60.0)  # however busy this machine is
+    publisher = Publisher(cast(Log, None), pause_seconds=3600)
+    writer = publisher.writer("cnv_1", "msg_1", 1, held=True)
+    generation = Generation(reply(), writer, lambda: NOW, NOW)
+    await generation.run(AtOnce(), Prompt(MODEL, (Turn("user", "?"),)))
+    assert generation.text == "x" * 1000
