@@ -181,7 +181,7 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
         pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]: redis-py leaves its **kwargs untyped
             url, timeout=ANSWER_SECONDS, retry=retry, **limits
         )
-        pool.connection_class = _telling(pool.connection_class)
+        pool.connection_class = telling(pool.connection_class)
         async with Redis.from_pool(pool) as client:
             yield client
         return
@@ -195,7 +195,7 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
         how: Any = {**limits, **login, **tls}
         # It connects with its first command: a cluster that is away at the beginning is an engine that is away.
         client = _PatientCluster(startup_nodes=nodes, **how)
-        kind: Any = _telling(client.connection_kwargs["connection_class"])
+        kind: Any = telling(client.connection_kwargs["connection_class"])
         client.connection_kwargs["connection_class"] = kind
         for node in client.nodes_manager.startup_nodes.values():
             node.connection_class = kind
@@ -217,7 +217,7 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
     # The login is the primary's, not the sentinels', who have no data to keep from anybody.
     how = {"timeout": ANSWER_SECONDS, "retry": retry, "db": int(number or 0), **limits, **login, **tls}
     primary = _PrimaryPool(service, sentinel, **how)
-    primary.connection_class = _telling(primary.connection_class)
+    primary.connection_class = telling(primary.connection_class)
     async with Redis.from_pool(primary) as client:
         watching = asyncio.create_task(primary.watch())
         try:
@@ -229,7 +229,7 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
                 await one.aclose()
 
 
-def _telling(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+def telling(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     """The same kind of connection, to which a socket that closed under its hands is a lost connection.
 
     uvloop says `RuntimeError` then, and redis-py stumbles over what another task has put away as it gave the server up.

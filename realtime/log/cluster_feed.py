@@ -20,7 +20,7 @@ from realtime.errors import Unavailable
 from realtime.log.contract import Notice, Published
 from realtime.log.redis import channel
 from realtime.log.redis_feed import RedisFeed
-from realtime.redis import translated_errors
+from realtime.redis import telling, translated_errors
 
 _log = structlog.get_logger(__name__)
 
@@ -44,6 +44,8 @@ class ClusterFeed:
         """Topics that have moved, and of which the new server has not confirmed yet that it is listened to."""
         self._heard: asyncio.Queue[Heard] = asyncio.Queue(_MOST_WAITING)
         self._moved = asyncio.Event()
+        self._abandoned: list[Redis] = []
+        """Clients to be closed."""
 
     async def follow(self, topic: str) -> None:
         """See the port."""
@@ -73,7 +75,9 @@ class ClusterFeed:
             looking.cancel()
             for name in list(self._shards):
                 await self._drop(name)
-            await asyncio.gather(looking, return_exceptions=True)
+            await asyncio.gather(
+                looking, *(client.aclose() for client in self._abandoned), return_exceptions=True
+            )
 
     def _shard(self, topic: str) -> RedisFeed:
         node = self._cluster.get_node_from_key(channel(topic))
@@ -83,9 +87,22 @@ class ClusterFeed:
             how = {name: given[name] for name in _HOW if given.get(name) is not None}
             how |= {"socket_timeout": None, "retry": Retry(NoBackoff(), 0)}
             client = Redis(host=node.host, port=node.port, **how)
+            client.connection_pool.connection_class = telling(client.connection_pool.connection_class)
             feed = RedisFeed(client, sharded=True, lost=self._moved.set)
-            self._shards[node.name] = (feed, client, asyncio.create_task(self._pump(feed)))
+            pumping = asyncio.create_task(self._pump(feed))
+            pumping.add_done_callback(lambda task: self._pumped(node.name, task))
+            self._shards[node.name] = (feed, client, pumping)
         return self._shards[node.name][0]
+
+    def _pumped(self, name: str, task: asyncio.Task[None]) -> None:
+        """A bug must not make us deaf to a server: all that was followed there is followed anew."""
+        bug = None if task.cancelled() else task.exception()
+        if bug is None or name not in self._shards:
+            return
+        _log.error("a bug ended the feed of a server", exc_info=bug)
+        self._unsure.update(topic for topic, where in self._followed.items() if where == name)
+        self._abandoned.append(self._shards.pop(name)[1])
+        self._moved.set()
 
     async def _pump(self, feed: RedisFeed) -> None:
         begun = False
@@ -117,6 +134,8 @@ class ClusterFeed:
             return
         _log.info("topics moved", topics=len(moved))
         self._unsure.update(moved)
+        while self._abandoned:
+            await self._abandoned.pop().aclose()
         # Side by side: a server that does not answer keeps nobody waiting but its own.
         outcomes = await asyncio.gather(*map(self._follow_again, moved), return_exceptions=True)
         for name in set(self._shards) - set(self._followed.values()):

@@ -10,8 +10,9 @@ import pytest
 from redis.asyncio.cluster import RedisCluster
 
 from realtime.errors import Unavailable
+from realtime.log import redis_feed
 from realtime.log.cluster_feed import ClusterFeed
-from realtime.log.contract import Log, Published, Record
+from realtime.log.contract import Log, Notice, Published, Record
 from realtime.log.redis import RedisLog, channel
 from realtime.redis import command_client, subscription_client
 from tests.support.valkey_fleet import Cluster, cluster
@@ -110,6 +111,24 @@ async def test_listeners_follow_a_slot(
             await wait_until(lambda topic=topic: one.is_live(topic))
         wanted = sorted(feed.topics() for feed, _, _ in one.feed._shards.values())
         assert wanted == sorted([[moving], [staying]])
+
+
+async def test_a_bug_makes_nobody_deaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one server's feed stumbles over ends that feed alone, and another takes its place."""
+    async with cluster(tmp_path) as fleet, listening(fleet.url) as one:
+        await one.feed.follow("cnv_1")
+        await wait_until(lambda: one.is_live("cnv_1"))
+        good, stumbled = redis_feed._heard, list[bytes]()
+
+        def heard(name: bytes, data: bytes) -> Published | Notice:
+            if not stumbled:
+                stumbled.append(data)
+                raise ZeroDivisionError
+            return good(name, data)
+
+        monkeypatch.setattr(redis_feed, "_heard", heard)
+        await wait_until(lambda: one.is_live("cnv_1"))
+        assert stumbled
 
 
 async def test_a_slot_that_nobody_has_is_away(tmp_path: Path) -> None:
