@@ -92,6 +92,41 @@ async def test_a_passing_refusal_is_tried_again(column: Column, double: Double) 
     assert double.hits == 2
 
 
+async def test_a_provider_is_left_alone_for_as_long_as_it_asks(column: Column, double: Double) -> None:
+    """The next try comes no sooner than `Retry-After` says."""
+    double.refuse(429, retry_after=1, times=1)
+    clock = asyncio.get_running_loop().time
+    async with configured(column, double.base_url, replace(PATIENT, retries=1)) as provider:
+        began = clock()
+        received = await receive(provider.stream(double.prompt))
+    assert received.error is None
+    assert clock() - began >= 1
+    assert double.hits == 2
+
+
+async def test_what_asks_for_too_long_is_not_waited_for(column: Column, double: Double) -> None:
+    """A pause beyond the limit for the first token is told at once, so that somebody else may answer."""
+    double.refuse(429, retry_after=3600)
+    async with configured(column, double.base_url, replace(PATIENT, retries=3)) as provider:
+        received = await receive(provider.stream(double.prompt))
+    assert isinstance(received.error, errors.RateLimited)
+    assert received.error.retry_after == 3600
+    assert double.hits == 1
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.kind)
+async def test_a_provider_in_trouble_is_not_asked_twice_by_everybody(wire: Wire) -> None:
+    """Retries are paid from a budget: what was saved up, and a share of the requests; then no more."""
+    prompts, saved, share = 40, 10, 0.2
+    async with ScriptedServer() as server:
+        server.script(Answer([wire.refusal("of_some_kind", "No.")], 503, {"retry-after": "0"}))
+        async with opened(wire, server.url + wire.base_path, replace(PATIENT, retries=1)) as provider:
+            for _ in range(prompts):
+                assert isinstance((await receive(provider.stream(asking("Count.")))).error, errors.Overloaded)
+        tries = len(server.requests)
+    assert prompts + saved <= tries <= prompts + saved + share * prompts
+
+
 async def test_nothing_is_tried_again_after_the_first_byte(column: Column, double: Double) -> None:
     """A stream that broke off is not begun anew behind the reader's back."""
     double.break_off()

@@ -40,6 +40,26 @@ async def test_what_can_be_asked(ada: Http) -> None:
     }
 
 
+async def test_who_cannot_be_reached_is_shown_so(
+    tmp_path: Path, engines: EngineURLs, model: TalkingModel
+) -> None:
+    """The list says of each model whether its provider answered just now, and what is known of it all the same."""
+    async with ScriptedServer() as gone:
+        dead = gone.url
+    more = {"ANTHROPIC_BASE_URL": dead, "ANTHROPIC_API_KEY": API_KEY, "LMSTUDIO_BASE_URL": f"{dead}/v1"}
+    house = new_house(tmp_path, engines, model, **more)
+    async with house.web() as web, http(web.url) as ada:
+        items = (await ada.get("/v1/models"))["items"]
+    shown = {(item["provider"], item["model"]): (item["reachable"], item["state"]) for item in items}
+    assert shown == {
+        ("openai", "talker-1"): (True, "closed"),
+        ("openai", "talker-2"): (True, "closed"),
+        ("anthropic", "claude-haiku-4-5"): (False, "closed"),
+    }
+    [claude] = [item["takes"] for item in items if item["provider"] == "anthropic"]
+    assert (claude["prefill"], claude["context"], claude["priced"]) == (True, 128_000, True)
+
+
 @pytest.mark.parametrize(
     ("question", "code", "text"),
     [
