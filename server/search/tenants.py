@@ -12,8 +12,9 @@ import structlog
 from meilisearch_python_sdk import AsyncClient
 from meilisearch_python_sdk.models.client import Key, KeyCreate
 
+from server.domain.errors import Unavailable
 from server.search.contract import DirectAccess
-from server.search.meilisearch import CALL_SECONDS, answering, only_of
+from server.search.meilisearch import CALL_SECONDS, SETTINGS, answering, only_of
 
 _log = structlog.get_logger(__name__)
 
@@ -51,9 +52,17 @@ class Tenants:
             now = asyncio.get_running_loop().time()
             if self._key is None or now >= self._known_until:
                 async with answering(CALL_SECONDS):
+                    await self._check()
                     self._key = await self._found() or await self._made()
                 self._known_until = now + _KEY_SECONDS
             return self._key
+
+    async def _check(self) -> None:
+        """That searches show no readers: an index of an earlier version would. Errors: `Unavailable`."""
+        shown = (await self._client.index(self._index).get_settings()).displayed_attributes
+        if sorted(shown or ["*"]) != sorted(SETTINGS["displayedAttributes"]):
+            _log.warning("no tokens for browsers until the search index has its settings", index=self._index)
+            raise Unavailable("The search index", retry_after=5.0)
 
     @property
     def _name(self) -> str:

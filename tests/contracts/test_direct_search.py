@@ -187,6 +187,20 @@ async def test_a_key_that_may_not_make_keys_is_unavailable(place: Place) -> None
             await direct.admit(ADA)
 
 
+async def test_nobody_is_let_in_to_an_index_that_shows_its_readers(place: Place) -> None:
+    """One of an earlier version, or one that is not there yet: from its rebuild on there are tokens."""
+    index = place.engine.client.index(place.engine.live)
+    await place.engine.client.wait_for_task((await index.update_displayed_attributes(["*"])).task_uid)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await place.tenants.admit(ADA)
+    with pytest.raises(Unavailable):
+        await Tenants(place.engine.client, "nowhere", place.url).admit(ADA)
+    await place.engine.prepare("next")
+    await place.engine.swap()
+    assert await place.finds(await place.tenants.admit(ADA)) == []
+
+
 async def test_who_has_left_finds_nothing_more(place: Place, mongodb_url: str) -> None:
     """With the token that she had before; who comes in finds what was said."""
     async with library(mongodb_url) as house:

@@ -75,6 +75,7 @@ class StandIn:
             ("DELETE", index, self._delete),
             ("GET", f"{index}/settings", self._settings),
             ("PATCH", f"{index}/settings", self._change),
+            ("PUT", f"{index}/settings/displayed-attributes", self._show_only),
             ("POST", f"{index}/documents", self._add),
             ("POST", f"{index}/documents/fetch", self._fetch),
             ("POST", f"{index}/documents/delete", self._delete_by_filter),
@@ -196,6 +197,9 @@ class StandIn:
 
     def _change(self, asked: Any, uid: str) -> tuple[int, Any]:
         return self._later("settingsUpdate", uid, lambda: self._index(uid).settings.update(asked))
+
+    def _show_only(self, asked: Any, uid: str) -> tuple[int, Any]:
+        return self._change({"displayedAttributes": asked}, uid)
 
     def _add(self, asked: Any, uid: str) -> tuple[int, Any]:
         def effect() -> None:
