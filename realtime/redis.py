@@ -43,6 +43,7 @@ _LOOK_SECONDS = 1.0
 _AWAY = frozenset(
     ["BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN"]
 )
+_ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 _PORT = 6379
 _ADDRESS = re.compile(
     r"(?P<tls>rediss?)\+(?P<kind>sentinel|cluster)://"
@@ -55,14 +56,20 @@ async def translated_errors() -> AsyncGenerator[None]:
     """Turn "it is away" into `Unavailable`, time limits included. An error that it answered is a bug: it passes."""
     try:
         yield
-    except ResponseError as error:
+    except _ERRORS as error:
+        told = translated(error)
+        if told is error:
+            raise
+        raise told from error
+
+
+def translated(error: BaseException) -> BaseException:
+    """The same for an error that stands in the place of an answer."""
+    if isinstance(error, ResponseError):
         # It is there, and cannot now: it still reads its file, has no room, or another was promoted in its stead.
         code = error.status_code or str(error).partition(" ")[0]
-        if code in _AWAY:
-            raise Unavailable(f"redis: {code} {error}") from error
-        raise
-    except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
-        raise Unavailable(f"redis: {type(error).__name__}") from error
+        return Unavailable(f"redis: {code} {error}") if code in _AWAY else error
+    return Unavailable(f"redis: {type(error).__name__}") if isinstance(error, _ERRORS) else error
 
 
 class Script:
@@ -85,6 +92,15 @@ async def run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any
 
     Errors: the first that any of them had, once all are done.
     """
+    replies = await run_each(client, script, calls)
+    for reply in replies:
+        if isinstance(reply, BaseException):
+            raise reply
+    return replies
+
+
+async def run_each(client: Client, script: Script, calls: Sequence[Call]) -> list[Any]:
+    """The same; an error stands in the place of its answer."""
     replies = await _run(client, script, calls)
     missing = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if missing:
@@ -94,9 +110,6 @@ async def run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any
         again = await _run(client, script, [calls[n] for n in missing])
         for n, reply in zip(missing, again, strict=True):
             replies[n] = reply
-    for reply in replies:
-        if isinstance(reply, BaseException):
-            raise reply
     return replies
 
 

@@ -15,7 +15,8 @@ from uuid_utils import uuid7
 
 from realtime.errors import DraftLost, RealtimeError, StaleWriter
 from realtime.log.contract import Close, Draft, Entry, Grow, Open, Position, Reading, Record, Retention, Tell
-from realtime.redis import Client, Script, publishing, run, translated_errors
+from realtime.redis import Call, Client, Script, publishing, run, run_each, translated, translated_errors
+from realtime.together import Together
 
 _APPEND = Script(Path(__file__).parent / "append.lua")
 _READ = Script(Path(__file__).parent / "read.lua")
@@ -43,6 +44,9 @@ class RedisLog:
         self._client = client
         self._retention = retention or Retention()
         self._publish = publishing(client)
+        # Of a cluster, a server that is away must not keep those waiting who ask another.
+        apart = isinstance(client, RedisCluster)
+        self._reads = Together(self._read_all, most=1 if apart else 100, at_once=10_000 if apart else 4)
 
     async def append(self, topic: str, records: Sequence[Record]) -> list[Position | Exception]:
         """See the port."""
@@ -59,20 +63,20 @@ class RedisLog:
         return [_positions(reply) for reply in replies]
 
     async def read(self, topic: str, after: Position | None) -> Reading:
-        """See the port."""
+        """See the port. A crowd that comes back reads in one round trip, and what it asks alike once."""
+        return await self._reads((topic, after))
+
+    async def _read_all(self, places: list[tuple[str, Position | None]]) -> list[Reading | BaseException]:
         idle = self._retention.idle_seconds
-        epoch, offset = (after.epoch, after.offset) if after else ("", 0)
-        async with translated_errors():
-            [reply] = await run(self._client, _READ, [(_keys(topic), [_new_epoch(), idle, epoch, offset])])
-        found_epoch, top, recovered, rows = reply
-        position = Position(found_epoch.decode(), top)
-        if recovered:
-            return Reading(position, True, entries=[_entry(row) for row in rows])
-        drafts = [
-            Draft(rows[i].decode(), rows[i + 1], rows[i + 2], rows[i + 3].decode())
-            for i in range(0, len(rows), 4)
+        calls: list[Call] = [
+            (_keys(topic), (_new_epoch(), idle, *((after.epoch, after.offset) if after else ("", 0))))
+            for topic, after in places
         ]
-        return Reading(position, False, drafts=drafts)
+        async with translated_errors():
+            replies = await run_each(self._client, _READ, calls)
+        return [
+            translated(reply) if isinstance(reply, BaseException) else _reading(reply) for reply in replies
+        ]
 
     async def offsets(self, topics: Sequence[str]) -> list[Position | None]:
         """See the port."""
@@ -105,6 +109,18 @@ class RedisLog:
 
 def _new_epoch() -> str:
     return str(uuid7())
+
+
+def _reading(reply: list[Any]) -> Reading:
+    epoch, top, recovered, rows = reply
+    position = Position(epoch.decode(), top)
+    if recovered:
+        return Reading(position, True, entries=[_entry(row) for row in rows])
+    drafts = [
+        Draft(rows[i].decode(), rows[i + 1], rows[i + 2], rows[i + 3].decode())
+        for i in range(0, len(rows), 4)
+    ]
+    return Reading(position, False, drafts=drafts)
 
 
 def _entry(row: tuple[bytes, list[bytes]]) -> Entry:

@@ -51,6 +51,8 @@ class RedisFeed:
         if confirmed is None:
             confirmed = self._wanted[name] = asyncio.Event()
             await self._tell(self._subscribe, name)
+        if confirmed.is_set():
+            return
         try:
             async with asyncio.timeout(_FOLLOW_SECONDS):
                 await confirmed.wait()
