@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.web.asyncapi import asyncapi
@@ -21,6 +22,8 @@ from server.web.operations import Endpoint, Operation, check_parameters
 from server.web.page import Page
 from server.web.problems import HttpProblem, response_of
 from server.web.readiness import Canary
+
+_SOCKET_PATH = "/ws"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,7 @@ def application(parts: Parts) -> Starlette:
         "/openapi.json": openapi(listed, parts.version),
         "/asyncapi.json": asyncapi(parts.version),
     }
-    routes: list[Route | Mount | WebSocketRoute] = [
-        WebSocketRoute("/ws", parts.socket),
+    routes: list[Route | Mount] = [
         Route("/v1/conversations/{id}/events", _Methods({"GET": _Listening(parts)})),
         *(_by_method(path, listed, parts.tokens) for path in dict.fromkeys(op.path for op in listed)),
         Route("/healthz", _fixed({"status": "alive"})),
@@ -56,7 +58,24 @@ def application(parts: Parts) -> Starlette:
         Route("/", parts.page.index),
         Mount("/static", parts.page.files),
     ]
-    return Starlette(routes=routes, exception_handlers={404: _missing, 405: _wrong_method, 500: _bug})
+    return _Application(
+        parts.socket, routes=routes, exception_handlers={404: _missing, 405: _wrong_method, 500: _bug}
+    )
+
+
+class _Application(Starlette):
+    """Starlette, but sockets go straight to theirs: six steps less for each, and their frames while it is open."""
+
+    def __init__(self, socket: ChatSocket, **more: Any) -> None:
+        super().__init__(**more)
+        self._socket = socket
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request or a socket."""
+        if scope["type"] == "websocket" and scope["path"] == _SOCKET_PATH:
+            await self._socket(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class _Methods:
