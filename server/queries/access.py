@@ -4,6 +4,7 @@ Whether they may is always asked of the primary, and so is what has a name of it
 of what is read, come from where the operator prefers them.
 """
 
+from realtime.together import Together
 from server.domain.character import Character
 from server.domain.conversation import Conversation
 from server.domain.errors import Forbidden, NotFound
@@ -23,6 +24,11 @@ class Queries:
         self._reads = reads
         self._lists = lists
         self._causal = causal
+        self._crowd = Together(reads.conversations_or_errors)
+
+    async def admit(self, user: str, conversation: str) -> None:
+        """Check that the user takes part; a crowd that comes at once is checked at once."""
+        (await self._crowd(conversation)).admit(user)
 
     async def conversation(self, user: str, conversation: str) -> Conversation:
         """One conversation that the user takes part in."""

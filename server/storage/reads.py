@@ -47,7 +47,7 @@ class Reads:
             found = await ConversationDocument.collection().find_one({"_id": conversation})
         if found is None or found["deleted"]:
             raise missing()
-        return Conversation.model_validate({**found, "id": found["_id"]}), found["version"]
+        return _conversation(found), found["version"]
 
     async def conversations_among(self, conversations: Sequence[str]) -> list[Conversation]:
         """Those of these that are there."""
@@ -55,6 +55,17 @@ class Reads:
         async with reachable():
             found = await ConversationDocument.find(wanted).to_list()
         return [Conversation.model_validate(document) for document in found]
+
+    async def conversations_or_errors(
+        self, conversations: Sequence[str]
+    ) -> list[Conversation | BaseException]:
+        """What `conversation` answers to each of them, in one look, however many."""
+        async with reachable():
+            found = (
+                await ConversationDocument.collection().find({"_id": {"$in": list(conversations)}}).to_list()
+            )
+        known = {one["_id"]: _conversation(one) for one in found if not one["deleted"]}
+        return [known.get(one) or missing() for one in conversations]
 
     async def messages(self, conversation: str, cut: Cut) -> Page[Message]:
         """A page of the chosen branch, in conversation order; without a cursor, the newest."""
@@ -242,6 +253,10 @@ class Reads:
         async with reachable():
             found, following, previous = await page(CharacterDocument, {"owner": owner}, _NEWEST_FIRST, cut)
         return Page(items=[Character.model_validate(d) for d in found], next=following, previous=previous)
+
+
+def _conversation(document: dict[str, Any]) -> Conversation:
+    return Conversation.model_validate({**document, "id": document["_id"]})
 
 
 def _message(row: dict[str, Any]) -> Message:

@@ -93,7 +93,7 @@ class Chat:
                 if owner != user:
                     raise Forbidden("forbidden", "This list is somebody else's.")
                 return
-            await self._queries.conversation(user, topic)
+            await self._queries.admit(user, topic)
         except ChatError as error:
             raise refusal_of(error) from error
 

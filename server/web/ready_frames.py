@@ -35,7 +35,7 @@ class FrameWriter:
         """The handshake is done, and the client keeps up."""
 
     def write(self, frame: bytes) -> bool:
-        """Write a whole frame now; False when the client does not keep up, or is gone, or has not been accepted.
+        """Write whole frames now; False when the client does not keep up, or is gone, or has not been accepted.
 
         Where nothing waits in the transport, the frame goes straight to the kernel. What the kernel does not take, the
         transport keeps, in its place.

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,19 @@ async def test_somebody_elses_conversation(device: Chat, grace: Http) -> None:
         answer = await device.ask(type_, conversation=conversation, **more)
         assert (answer["type"], answer["code"]) == ("error", "forbidden")
     assert await grace.messages(conversation) == []
+
+
+async def test_a_crowd_at_the_door(house: House, ada: Http, grace: Http) -> None:
+    """Many ask at the same time for what is theirs, what is not, and what there is not: each has its own answer."""
+    own, others = await ada.conversation(), await grace.conversation()
+    async with AsyncExitStack() as stack:
+        crowd = [await stack.enter_async_context(chat(house.here, ada.token)) for _ in range(9)]
+        wanted = [own, others, "cnv_none"] * 3
+        answers = await asyncio.gather(
+            *(one.ask("subscribe", conversation=name) for one, name in zip(crowd, wanted, strict=True))
+        )
+    codes = [answer.get("code", answer["type"]) for answer in answers]
+    assert codes == ["subscribed", "forbidden", "not_found"] * 3
 
 
 async def test_a_huge_frame(house: House, ada: Http, device: Chat) -> None:
