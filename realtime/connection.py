@@ -6,6 +6,7 @@ start, which ends when nothing waits any more.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -24,6 +25,8 @@ _log = structlog.get_logger(__name__)
 
 _encode = msgspec.json.Encoder().encode
 _RETRY_SECONDS = 1.0
+_WRITTEN_BYTES = 16 * 1024
+"""Of frames that are written together: what the kernel does not take at once is bounded by little more."""
 _MOST_ANSWERS = 1024 * 1024
 """Bytes of answers that may wait before no more is asked: snapshots can be large."""
 
@@ -101,7 +104,7 @@ class Connection:
 
     def say(self, **fields: object) -> None:
         """Send a frame that is of no log; a field that is None is left out."""
-        self._put(Answer(_encode({key: value for key, value in fields.items() if value is not None})))
+        self._put(_answer(**fields))
 
     async def leave(self, reconnect_after: float, close_after: float = 0.0) -> None:
         """This instance stops: tell the client when to come back, and close a little later; until then it is served."""
@@ -232,7 +235,7 @@ class Connection:
             self._hub.unsubscribe(subscription)
             raise
         self._subscriptions[topic] = subscription
-        self.say(
+        answer = _answer(
             type="subscribed",
             id=frame_id,
             conversation=topic,
@@ -241,8 +244,7 @@ class Connection:
             recovered=reading.recovered,
             snapshot=snapshot,
         )
-        for entry in reading.entries:
-            self.deliver(Event(topic, entry.offset, entry.body))
+        self._put_all([answer, *(Event(topic, entry.offset, entry.body) for entry in reading.entries)])
         subscription.go_live(reading.position)
         user = self._session.user
         if self._presence is not None and user is not None:
@@ -281,6 +283,21 @@ class Connection:
         if self._idle and self._try_write(answer.packed_frame if self._packed else answer.frame):
             return
         self._queue(answer)
+
+    def _put_all(self, items: Sequence[Outgoing]) -> None:
+        """Take what belongs together: many frames to a write, which costs little more than that of one."""
+        frames = [one.packed_frame if self._packed else one.frame for one in items]
+        taken = 0
+        while taken < len(items):
+            end, size = taken, 0
+            while end < len(items) and size < _WRITTEN_BYTES:
+                size += len(frames[end])
+                end += 1
+            if not (self._idle and self._try_write(b"".join(frames[taken:end]))):
+                break
+            taken = end
+        for one in items[taken:]:
+            self._queue(one)
 
     def _queue(self, item: Outgoing) -> None:
         self._idle = False
@@ -336,3 +353,8 @@ class Connection:
             # A client that is deaf from here on must not believe that all is well.
             _log.error("a bug ended a connection", exc_info=bug)
             self._socket.abort()
+
+
+def _answer(**fields: object) -> Answer:
+    """A field that is None is left out."""
+    return Answer(_encode({key: value for key, value in fields.items() if value is not None}))

@@ -21,7 +21,7 @@ class Socket(Protocol):
         ...
 
     def try_write(self, frame: bytes) -> bool:
-        """Write a ready frame now; False when that is not possible now (or never, with this server)."""
+        """Write ready frames, whole ones, now; False when that is not possible now (or never, with this server)."""
         ...
 
     async def send(self, payload: bytes) -> None:

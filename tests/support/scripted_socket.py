@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,17 @@ def payload(frame: bytes) -> bytes:
     return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
 
 
+def separate(frames: bytes) -> list[bytes]:
+    """Ready frames that were written together, one by one."""
+    found: list[bytes] = []
+    while frames:
+        head = {126: 4, 127: 10}.get(frames[1], 2)
+        size = frames[1] if head == 2 else int.from_bytes(frames[2:head], "big")
+        found.append(frames if len(frames) == head + size else frames[: head + size])
+        frames = frames[head + size :]
+    return found
+
+
 class ScriptedSocket:
     """`realtime.contract.Socket`."""
 
@@ -31,6 +43,10 @@ class ScriptedSocket:
         """Ready frames."""
         self.written: list[dict[str, Any]] = []
         """All that was written, ready or not."""
+        self.writes: list[int] = []
+        """Bytes of each write of ready frames."""
+        self.writable = math.inf
+        """Bytes of ready frames that are taken before the client stops reading."""
         self.closed: int | None = None
         self.aborted = False
         self.incoming: asyncio.Queue[str | bytes | None] = asyncio.Queue()
@@ -52,8 +68,12 @@ class ScriptedSocket:
         """See the port."""
         if not self.reading.is_set():
             return False
-        self.frames.append(frame)
-        self.written.append(self._decoded(payload(frame)))
+        self.writes.append(len(frame))
+        if sum(self.writes) > self.writable:
+            self.reading.clear()
+        for one in separate(frame):
+            self.frames.append(one)
+            self.written.append(self._decoded(payload(one)))
         return True
 
     async def send(self, payload: bytes) -> None:

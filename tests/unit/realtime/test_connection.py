@@ -1,6 +1,7 @@
 """One client's connection: what it is told, and in which order."""
 
 import asyncio
+import math
 
 import pytest
 
@@ -9,6 +10,7 @@ from realtime import hub as hub_module
 from realtime.log.contract import Position
 from realtime.session import CloseCode, Limits, Refused
 from tests.support.lobby import Lobby, until
+from tests.support.scripted_socket import ScriptedSocket
 from tests.support.subscriber import TOPIC, turn
 
 # ── what a client says ───────────────────────────────────────────────────────────────────────────────────────────
@@ -99,6 +101,40 @@ async def test_a_snapshot_or_what_was_missed_and_then_what_happens(lobby: Lobby)
     assert (back.written[1]["offset"], back.written[1]["recovered"]) == (2, True)
     assert [m["offset"] for m in new.written[2:]] == [3]
     assert [m["offset"] for m in back.written[2:]] == [2, 3]
+
+
+async def test_what_was_missed_comes_in_few_writes(lobby: Lobby) -> None:
+    """The answer and all that follows it, in order, many frames to a write, none of them large."""
+    await lobby.append(*("x" * 500 for _ in range(100)))
+    back = await _back(lobby)
+    assert [m["offset"] for m in back.written[1:]] == [100, *range(1, 101)]
+    assert len(back.writes) < 6
+    assert max(back.writes) < 20_000
+
+
+async def test_who_stops_reading_in_the_midst_of_it_gets_the_rest_merged(lobby: Lobby) -> None:
+    """What was not written waits in the outbox, like all that comes later: nothing twice, nothing missing."""
+    await lobby.append(*("x" * 500 for _ in range(100)))
+    back = await _back(lobby, writable=20_000)
+    await lobby.append("y")
+    read = back.written[-1]["offset"]
+    assert 0 < read < 100
+    back.reading.set()
+    await turn()
+    rest, live = back.written[-2:]
+    assert (rest["from"], rest["offset"], rest["text"]) == (read + 1, 100, "x" * 500 * (100 - read))
+    assert (live["offset"], live["text"]) == (101, "y")
+
+
+async def _back(lobby: Lobby, writable: float = math.inf) -> ScriptedSocket:
+    """A client that comes back and has missed everything."""
+    [top] = await lobby.log.offsets([TOPIC])
+    assert top
+    socket = lobby.connect()
+    socket.writable = writable
+    socket.say("hello 1", f"subscribe 2 {TOPIC} {top.epoch} 0")
+    await turn()
+    return socket
 
 
 async def test_all_clients_get_the_same_ready_frame(lobby: Lobby) -> None:
