@@ -30,4 +30,5 @@ class Search:
             for hit in found.hits
             if hit.conversation in titles
         ]
-        return Found(hits=hits, total=found.total - len(found.hits) + len(hits))
+        total = found.total - len(found.hits) + len(hits)
+        return Found(hits=hits, total=total, complete=found.complete)

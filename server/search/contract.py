@@ -92,6 +92,11 @@ class Found(BaseModel):
 
     hits: list[Hit]
     total: int = Field(description=f"Counted up to {MAX_TOTAL}.")
+    complete: bool = Field(
+        default=True,
+        exclude_if=bool,
+        description="Told where false: a word is so frequent that only the newest messages with it were looked at.",
+    )
 
 
 class DirectAccess(BaseModel):

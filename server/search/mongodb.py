@@ -130,7 +130,7 @@ class MongoSearch:
             endings = await self._endings(query.reader, languages, wanted.unfinished)
         terms = terms_of(wanted, endings)
         counts = await self._counts(rows, query.reader, terms, phrase_words(wanted), languages)
-        question = finding(query, wanted, terms, languages, counts, self._bounds, _COLLECTION)
+        question, complete = finding(query, wanted, terms, languages, counts, self._bounds, _COLLECTION)
         if not question:
             return Found(hits=[], total=0)
         cursor = await rows.aggregate(question, maxTimeMS=5_000)
@@ -138,7 +138,8 @@ class MongoSearch:
         scores = {row["_id"]: row.get("score") for row in answer["page"]}
         found = {row["_id"]: row async for row in rows.find({"_id": {"$in": list(scores)}})}
         hits = [_hit(found[key], score, wanted) for key, score in scores.items() if key in found]
-        return Found(hits=hits, total=answer["total"][0]["count"] if answer["total"] else 0)
+        total = answer["total"][0]["count"] if answer["total"] else 0
+        return Found(hits=hits, total=total, complete=complete)
 
     async def _counts(
         self, rows: Rows, reader: str, terms: Sequence[Term], words: Sequence[str], languages: Sequence[str]

@@ -81,18 +81,15 @@ def finding(
     counts: Counts,
     bounds: Bounds,
     collection: str,
-) -> list[Stage]:
-    """The page and the total in one question; empty where nothing can be found."""
+) -> tuple[list[Stage], bool]:
+    """The page and the total in one question, empty where nothing is to be found; whether it looks at all that fits."""
     parts = _parted(terms, languages, counts, bounds)
     share = bounds.newest // max(1, len([1 for part in parts.values() if part.frequent]))
     asking = {language: _Asking(query, wanted, language, bounds.frequent, share) for language in languages}
-    branches = [
-        branch
-        for language in languages
-        for branch in _branches(asking[language], parts[language], terms, counts)
-    ]
+    asked = [_branches(asking[language], parts[language], terms, counts) for language in languages]
+    branches = [branch for found, _ in asked for branch in found]
     if not branches:
-        return []
+        return [], True
     first, *others = branches
     united = [{"$unionWith": {"coll": collection, "pipeline": branch}} for branch in others]
     # The same message may be among the newest with a frequent word, and have a rare one.
@@ -101,7 +98,7 @@ def finding(
     page = [{"$sort": order}, {"$skip": query.offset}, {"$limit": query.limit}]
     twice = any(part.rare and part.frequent for part in parts.values())
     counted = {"$facet": {"page": page, "total": [{"$limit": MAX_TOTAL}, {"$count": "count"}]}}
-    return [*first, *united, *([once] if twice else []), counted]
+    return [*first, *united, *([once] if twice else []), counted], all(whole for _, whole in asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +188,20 @@ def _parted(
     return parts
 
 
-def _branches(asking: _Asking, part: _Part, terms: Sequence[Term], counts: Counts) -> list[list[Stage]]:
+def _branches(
+    asking: _Asking, part: _Part, terms: Sequence[Term], counts: Counts
+) -> tuple[list[list[Stage]], bool]:
+    """What is asked in one language, and whether that looks at all that fits or at the newest."""
     if asking.wanted.phrases:
         known = [(counts.get((asking.language, word), 0), word) for word in phrase_words(asking.wanted)]
         said = [(count, word) for count, word in known if count]
         if any(count > asking.frequent for count, _ in said):
-            return [asking.phrases(min(said)[1], [word for term in terms for word in term.words])]
-        return [asking.text(part.rare, part.frequent)] if said else []
+            least, rarest = min(said)
+            others = [word for term in terms for word in term.words]
+            return [asking.phrases(rarest, others)], least <= asking.frequent
+        return [asking.text(part.rare, part.frequent)] if said else [], True
     found = [asking.text(part.rare, part.frequent)] if part.rare else []
-    return [*found, asking.newest(part.frequent)] if part.frequent else found
+    return ([*found, asking.newest(part.frequent)], False) if part.frequent else (found, True)
 
 
 def _bonus(words: Sequence[str]) -> Stage:

@@ -51,7 +51,7 @@ async def test_a_frequent_word_alone_finds_the_newest(engine: MongoSearch) -> No
     await fill(engine)
     found = await find(engine, "moon ", limit=5)
     assert numbers(found) == list(range(MANY, MANY - 5, -1))
-    assert found.total == NEWEST
+    assert (found.total, found.complete) == (NEWEST, False)
 
 
 async def test_rarer_words_come_first_however_old(engine: MongoSearch) -> None:
@@ -107,7 +107,9 @@ async def test_a_phrase_of_frequent_words_is_looked_for_by_the_rarest(engine: Mo
     """However old it is, where one of its words is rare."""
     await fill(engine)
     await engine.put([document(3, "the lunar moon"), document(4, "the moon, lunar")])
-    assert numbers(await find(engine, '"lunar moon" ')) == [3]
+    found = await find(engine, '"lunar moon" ')
+    assert (numbers(found), found.complete) == ([3], True)
+    assert not (await find(engine, '"moon moon" ')).complete
 
 
 async def test_what_a_language_takes_for_no_word_is_passed_over(engine: MongoSearch) -> None:
@@ -115,7 +117,7 @@ async def test_what_a_language_takes_for_no_word_is_passed_over(engine: MongoSea
     await fill(engine, "the house")
     await engine.put([said(1, "the garden")])
     found = await find(engine, "the garden ")
-    assert (numbers(found), found.total) == ([MANY + 1], 1)
+    assert (numbers(found), found.total, found.complete) == ([MANY + 1], 1, True)
     assert (await find(engine, "the ")).total == 0
 
 

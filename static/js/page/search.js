@@ -103,7 +103,9 @@ function told(found) {
   if (!found) return "Words, “a phrase”, or -not this one.";
   if (found.problem) return found.problem;
   if (!found.total) return "Nothing was found.";
-  return found.total > found.hits.length ? `The first ${found.hits.length} of ${found.total}${found.total >= 1000 ? " or more" : ""}.` : `${found.total} found.`;
+  const more = found.total >= 1000 || found.complete === false; // of frequent words only the newest messages are looked at
+  const total = `${found.total}${more ? " or more" : ""}`;
+  return found.total > found.hits.length ? `The first ${found.hits.length} of ${total}.` : `${total} found.`;
 }
 
 function Hit({ id, hit, chosen, onOpen }) {
