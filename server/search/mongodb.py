@@ -129,6 +129,8 @@ class MongoSearch:
         if wanted.unfinished is not None and len(wanted.unfinished) > 1:
             endings = await self._endings(query.reader, languages, wanted.unfinished)
         terms = terms_of(wanted, endings)
+        if not terms and not phrase_words(wanted):
+            return Found(hits=[], total=0)  # a phrase of signs
         counts = await self._counts(rows, query.reader, terms, phrase_words(wanted), languages)
         question, complete = finding(query, wanted, terms, languages, counts, self._bounds, _COLLECTION)
         if not question:

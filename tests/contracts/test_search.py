@@ -98,7 +98,26 @@ async def test_typing_errors_are_forgiven_by_who_says_so(
     assert numbers(await find(engine, "observatroy ")) == ([1] if engine.forgives else [])
 
 
-@pytest.mark.parametrize("text", ["", " ", '"', "-", '-"', "$where", "{}", "(*", "\\", "a" * 400, "ñ́"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        '"',
+        "-",
+        '-"',
+        "$where",
+        "{}",
+        "(*",
+        "\\",
+        "a" * 400,
+        "ñ́",
+        '"?!"',
+        '-"?!"',
+        '"moon ?!"',
+        '"?!" -moon',
+    ],
+)
 async def test_anything_is_a_query(engine: SearchEngine, text: str) -> None:
     """Whatever people type, there is an answer."""
     await engine.put([document(1, "The moon is full")])
