@@ -5,7 +5,8 @@ anew what the events after that name, and what was said since; so nobody has to 
 nothing that is lost can make it wrong. Where too much has happened, all of it is read anew.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -89,23 +90,30 @@ class Windows:
         return passages
 
     async def _continued(self, kept: Window, conversation: str, last: str) -> list[Passage] | None:
-        named = await self._reads.named_since(conversation, kept.version, _EVENTS)
-        if named is None:
-            return None
         places = {one.id: n for n, one in enumerate(kept.passages)}
-        new: list[Passage] = []
-        if last not in places:
-            after = kept.passages[-1].seq
-            found = await self._reads.lineage(conversation, last, places, after, _NEAR)
-            if found is None or (root := found[0].parent) is None:
-                return None
-            new, last = _passages(found), root
+        named, found = await asyncio.gather(
+            self._reads.named_since(conversation, kept.version, _EVENTS),
+            self._lineage(kept, conversation, last, places),
+        )
+        if named is None or found is None:
+            return None
+        new = _passages(found)
+        if new:
+            last = new[0].parent or ""
         old = kept.passages[: places[last] + 1]
         if changed := named.intersection(one.id for one in old):
             read = _passages(await self._reads.some_messages(list(changed)))
             anew = {one.id: one for one in read}
             old = [anew.get(one.id, one) for one in old]
         return [*old, *new][-MOST:]
+
+    async def _lineage(
+        self, kept: Window, conversation: str, last: str, places: Mapping[str, int]
+    ) -> list[Message] | None:
+        """What was said since, down to a passage that is kept; nothing where that is the last itself."""
+        if last in places:
+            return []
+        return await self._reads.lineage(conversation, last, places, kept.passages[-1].seq, _NEAR)
 
 
 def _passages(messages: Sequence[Message]) -> list[Passage]:

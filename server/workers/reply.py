@@ -13,7 +13,7 @@ A new feature is a stage before or after the provider, never another branch in h
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -70,6 +70,8 @@ class _Making:
     generation: Generation
     step: Step = Step.VALIDATED
     context: Context | None = None
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    """The model is about to be asked, or will not be."""
 
 
 class ReplyJob:
@@ -170,9 +172,10 @@ class ReplyJob:
         known = self._answering.known(reply) if point.kept else None
         generation = Generation(reply, writer, self._clock, now, point.kept, known)
         making = _Making(reply, job, started, writer, generation)
-        claim = asyncio.create_task(self._claim(started, writer, len(point.kept)))
+        claim = asyncio.create_task(self._claim(making, len(point.kept)))
         try:
             ended = await self._outcome(making, point, claim, stop)
+            making.ready.set()
             await claim
             others_wait = await self._finish(making, ended)
             if making.context is not None:
@@ -182,8 +185,13 @@ class ReplyJob:
             claim.cancel()
             await asyncio.gather(claim, return_exceptions=True)
 
-    async def _claim(self, started: ReplyStarted, writer: DraftWriter, keep: int) -> None:
-        """Commit, then take over the draft; what was written to it meanwhile is told after that."""
+    async def _claim(self, making: _Making, keep: int) -> None:
+        """Commit, then take over the draft; what was written to it meanwhile is told after that.
+
+        It keeps out of the way until the model is asked: that takes long enough, and somebody waits for it.
+        """
+        started, writer = making.started, making.writer
+        await making.ready.wait()
         await self._store.append([started], actor=self._worker)
         head: dict[str, Any] = {"conversation": started.conversation, "reply": started.reply}
         header = draft_header(status="running", provider=started.provider, model=started.model)
@@ -232,6 +240,7 @@ class ReplyJob:
         making.context = context
         self._progress(reply, writer, "waiting", context)
         making.step = Step.GENERATING
+        making.ready.set()
         await making.generation.run(
             self._answering.chain(reply, *asked), replace(context.prompt, kept=point.kept)
         )
