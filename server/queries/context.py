@@ -42,6 +42,14 @@ class Context:
     """How long a summary may be to be read whole."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What leads to a message, that one at the end, and how its reply is to be made."""
+
+    instructions: str
+    passages: list[Passage]
+
+
 class Contexts:
     """Builds prompts."""
 
@@ -52,11 +60,21 @@ class Contexts:
         self._characters = KeptCharacters(reads, cache)
         self._windows = Windows(reads, cache)
 
-    async def __call__(self, reply: Reply, model: str, window: int, count: Count | None = None) -> Context:
-        """The prompt for a reply within `window` tokens, as `count` counts them. Errors: `NotFound`, `Unavailable`."""
-        conversation, version = await self._reads.conversation_at(reply.conversation)
-        instructions = await self._instructions(conversation.character)
-        messages = await self._windows(reply.conversation, version, reply.message)
+    async def told(self, conversation: str, message: str) -> Told:
+        """What a reply to a message is made of, whoever makes it. Errors: `NotFound`, `Unavailable`."""
+        known, version = await self._reads.conversation_at(conversation)
+        instructions = await self._instructions(known.character)
+        return Told(instructions, await self._windows(conversation, version, message))
+
+    async def __call__(
+        self, reply: Reply, model: str, window: int, count: Count | None = None, told: Told | None = None
+    ) -> Context:
+        """The prompt for a reply within `window` tokens, as `count` counts them. Errors: `NotFound`, `Unavailable`.
+
+        `told`: where that was read already.
+        """
+        told = told or await self.told(reply.conversation, reply.message)
+        instructions, messages = told.instructions, told.passages
         budget, count = window - (reply.settings.max_tokens or window // _ANSWER_SHARE), count or estimated
         turns, gone = fit(instructions, messages, budget, count)
         left_out = gone + await self._before(reply.conversation, messages[0])
@@ -66,8 +84,8 @@ class Contexts:
             reach, text = found
             if note := clipped(text, share - _TOKENS_PER_TURN, count):
                 before = left_out - gone
-                told = f"{instructions}\n\n{_SUMMED_UP}{note}".lstrip()
-                turns, gone = fit(told, messages, budget, count)
+                summed_up = f"{instructions}\n\n{_SUMMED_UP}{note}".lstrip()
+                turns, gone = fit(summed_up, messages, budget, count)
                 left_out, summarized = before + gone, before + min(gone, reach)
         kept = len([message for message in messages if _turns(message)]) - gone
         return Context(_prompt(reply, model, turns), left_out, summarized, kept, max(0, share))

@@ -10,7 +10,7 @@ from providers.profiles import Profile, context_of, profile
 from providers.registry import Registry
 from providers.tokens import counts
 from server.domain.reply import Reply
-from server.queries.context import Context, Contexts
+from server.queries.context import Context, Contexts, Told
 
 UNKNOWN = "unknown"
 """In place of a model that the provider could not name; the chain asks again."""
@@ -42,13 +42,17 @@ class Answering:
         except ProviderError:
             return UNKNOWN
 
-    async def context(self, reply: Reply, provider: str, model: str) -> Context:
+    async def told(self, conversation: str, message: str) -> Told:
+        """What leads to a message. Errors: `NotFound`, `Unavailable`."""
+        return await self._contexts.told(conversation, message)
+
+    async def context(self, reply: Reply, provider: str, model: str, told: Told) -> Context:
         """What the model gets to see, counted as it counts. Errors: `NotFound`, `Unavailable`, `UnknownProvider`."""
         config = self._registry.config(provider)
         offered = context_of(config, model)
         window = min(reply.settings.context_window or offered, offered)
         known = profile(config, model)
-        return await self._contexts(reply, model, window, partial(counts, known=known))
+        return await self._contexts(reply, model, window, partial(counts, known=known), told)
 
     def known(self, reply: Reply) -> Profile | None:
         """The profile of the model that an earlier attempt asked; None if there was none, or it is gone from here."""

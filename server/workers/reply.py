@@ -30,7 +30,7 @@ from server.domain import wire
 from server.domain.errors import ChatError, NotFound, StaleAttempt, Unavailable
 from server.domain.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
 from server.domain.reply import Reply
-from server.queries.context import Context
+from server.queries.context import Context, Told
 from server.sagas.reply.ends import Ends, closing
 from server.sagas.reply.limits import TooLate, within
 from server.sagas.reply.steps import (
@@ -68,6 +68,8 @@ class _Making:
     started: ReplyStarted
     writer: DraftWriter
     generation: Generation
+    told: asyncio.Task[Told]
+    """What it answers, and what came before: read since the job was claimed."""
     step: Step = Step.VALIDATED
     context: Context | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -112,6 +114,14 @@ class ReplyJob:
 
         Errors: `Unavailable`: it is left to another time; `StaleAttempt`, `StaleWriter`: it is in other hands now.
         """
+        told = asyncio.create_task(self._answering.told(job.payload["conversation"], job.payload["message"]))
+        try:
+            await self._run(job, stop, told)
+        finally:
+            told.cancel()
+            await asyncio.gather(told, return_exceptions=True)
+
+    async def _run(self, job: Job, stop: asyncio.Event, told: asyncio.Task[Told]) -> None:
         try:
             async with within(Step.VALIDATED):
                 reply = await self._validated(job)
@@ -120,7 +130,7 @@ class ReplyJob:
             raise Unavailable("The database") from error
         if reply is not None:
             with caused_by(reply.correlation, reply.cause):
-                others_wait = await self._make(reply, job, resume(reply, job.note, draft), stop)
+                others_wait = await self._make(reply, job, resume(reply, job.note, draft), stop, told)
             if others_wait:
                 await self._line.advance(reply.conversation)
 
@@ -154,7 +164,9 @@ class ReplyJob:
             return None
         return reply
 
-    async def _make(self, reply: Reply, job: Job, point: Resume, stop: asyncio.Event) -> bool:
+    async def _make(
+        self, reply: Reply, job: Job, point: Resume, stop: asyncio.Event, told: asyncio.Task[Told]
+    ) -> bool:
         """Returns whether the conversation owes another reply after this one."""
         name = reply.settings.provider or self._default_provider
         now = self._clock()
@@ -171,7 +183,7 @@ class ReplyJob:
         writer = self._publisher.writer(reply.conversation, reply.id, started.attempt, point.kept, held=True)
         known = self._answering.known(reply) if point.kept else None
         generation = Generation(reply, writer, self._clock, now, point.kept, known)
-        making = _Making(reply, job, started, writer, generation)
+        making = _Making(reply, job, started, writer, generation, told)
         claim = asyncio.create_task(self._claim(making, len(point.kept)))
         try:
             ended = await self._outcome(making, point, claim, stop)
@@ -236,7 +248,7 @@ class ReplyJob:
         making.step = Step.CONTEXT
         self._progress(reply, writer, "context")
         async with within(Step.CONTEXT):
-            context = await self._answering.context(reply, *asked)
+            context = await self._answering.context(reply, *asked, await making.told)
         making.context = context
         self._progress(reply, writer, "waiting", context)
         making.step = Step.GENERATING
