@@ -118,10 +118,16 @@ async def each(client: Client, commands: Sequence[Command]) -> list[Any]:
     if isinstance(client, RedisCluster):
         return await _side_by_side(client, commands)
     # Each step has its own limit, and a lost connection another try: a server that only is silent would have them all.
-    async with asyncio.timeout(WHOLE_SECONDS), client.pipeline(transaction=False) as pipe:
-        for command in commands:
-            cast("Any", pipe).execute_command(*command)
-        return await pipe.execute(raise_on_error=False)
+    async with asyncio.timeout(WHOLE_SECONDS):
+        if len(commands) == 1:  # which is usual, and cheaper than a pipeline of one
+            try:
+                return [await cast("Any", client).execute_command(*commands[0])]
+            except ResponseError as error:
+                return [error]
+        async with client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                cast("Any", pipe).execute_command(*command)
+            return await pipe.execute(raise_on_error=False)
 
 
 async def _side_by_side(cluster: RedisCluster, commands: Sequence[Command]) -> list[Any]:
