@@ -203,12 +203,14 @@ async def _storm(running: Engines, quick: bool, streams: int) -> None:
         "resumed",
         "half back after s",
         "all after s",
+        "CPU of server · clients",
         "p99 of live events, calm ms",
         "stormy ms",
     )
     async for found in storm.storms(running, 500 if quick else 2000):
         late = [f"{ms:.0f}" if ms is not None else "" for ms in (found.calm, found.stormy)]
-        times = (f"{found.half:.1f}", f"{found.all:.1f}")
+        shares = " · ".join(f"{share:.0%}" for share in found.shares)
+        times = (f"{found.half:.1f}", f"{found.all:.1f}", shares)
         back.add_row(found.who, f"{found.clients:,}", f"{found.recovered:,}", *times, *late)
     beside = _table(
         "One slow client, of 1 KB a second, among others: how late their events are",
@@ -218,12 +220,16 @@ async def _storm(running: Engines, quick: bool, streams: int) -> None:
         "beside ms",
         "p99 without ms",
         "beside ms",
+        "moved by (least, most)",
+        "by chance",
         "process grew by KiB",
     )
-    one = await storm.slow(running, 500, 5.0 if quick else 20.0)
+    one = await storm.slow(running, 500, 5.0, 2 if quick else 7)
     (median, p99), (median_beside, p99_beside) = one.without, one.beside
     delays = [f"{ms:.1f}" for ms in (median, median_beside, p99, p99_beside)]
-    beside.add_row(str(one.others), f"{one.events:,}", *delays, f"{one.grown / 1024:.0f}")
+    least, moved, most = one.moved
+    changes = (f"{moved:+.0%} ({least:+.0%}, {most:+.0%})", f"{one.alike:.0%}")
+    beside.add_row(str(one.others), f"{one.events:,}", *delays, *changes, f"{one.grown / 1024:.0f}")
     _console.print(back, beside)
 
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from realtime.log.contract import Record
@@ -18,12 +20,13 @@ from realtime.redis import command_client
 from tests.benchmarks.fanout import following
 from tests.benchmarks.load import Plan
 from tests.benchmarks.machine import SERVER_CORE
-from tests.benchmarks.processes import RETURNING, clients, module, running
+from tests.benchmarks.processes import RETURNING, Process, clients, module, running
 from tests.benchmarks.tertulia import Engines, Tertulia, tertulia
 
 _INTERVAL = 0.05
 _CALM_SECONDS = 3.0
 _SLOW_BYTES, _SLOW_SECONDS = 1024, 1.0
+_MISSED, _SETTLE_SECONDS = 800, 2.0
 _FILLING = "x" * 400
 
 
@@ -37,6 +40,8 @@ class Storm:
     half: float
     all: float
     """Seconds until half of them, and all, were back and had all that they had missed."""
+    shares: tuple[float, float]
+    """Of a core each, until all were back: the server's CPU, and that of the clients, which are one process."""
     calm: float | None
     stormy: float | None
     """99th percentile of how late events were for those that stayed, before and meanwhile, in milliseconds."""
@@ -50,9 +55,19 @@ class Slow:
     events: int
     without: tuple[float, float]
     beside: tuple[float, float]
-    """Median and 99th percentile of how late events were for the others, in milliseconds."""
+    """Median and 99th percentile of how late events were for the others, in milliseconds: of all pairs, those in the
+    middle."""
+    moved: tuple[float, float, float]
+    """By how much of itself the 99th percentile was greater beside it: least, in the middle, and most of the pairs."""
+    alike: float
+    """The same between one time without it and the next, in the middle: what chance does."""
     grown: int
     """Bytes of the web process."""
+
+
+def _body() -> bytes:
+    """An event that says when it was published."""
+    return f'{{"type":"reply.stage","at":{time.monotonic():.6f},"text":"{_FILLING}"}}'.encode()
 
 
 @asynccontextmanager
@@ -63,8 +78,7 @@ async def _publishing(log: RedisLog, topics: list[str]) -> AsyncGenerator[None]:
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            body = f'{{"type":"reply.stage","at":{time.monotonic():.6f},"text":"{_FILLING}"}}'.encode()
-            await log.append_many([(topic, [Record(body)]) for topic in topics])
+            await log.append_many([(topic, [Record(_body())]) for topic in topics])
             due += _INTERVAL
             await asyncio.sleep(max(0.0, due - loop.time()))
 
@@ -82,9 +96,9 @@ async def storms(engines: Engines, number: int) -> AsyncGenerator[Storm]:
     async with running(arguments, core=SERVER_CORE, folder=engines.folder) as server:
         plan = Plan(port=(await server.hear())["port"], greetings=[[]] * number)
         async with clients(RETURNING, plan, engines.folder) as load:
-            await load.tell("storm 0")
-            found = await load.hear(90)
-            yield Storm("websockets, connecting alone", number, 0, found["half"], found["all"], None, None)
+            found, shares = await _storm(server, load, 0)
+            times = (found["half"], found["all"])
+            yield Storm("websockets, connecting alone", number, 0, *times, shares, None, None)
     assert engines.urls.redis
     async with tertulia(engines) as ours, command_client(engines.urls.redis) as client:
         yield await _our_storm(engines, ours, RedisLog(client), number)
@@ -100,45 +114,75 @@ async def _our_storm(engines: Engines, ours: Tertulia, log: RedisLog, number: in
         await asyncio.sleep(_CALM_SECONDS)
         await load.tell("late")
         calm = (await load.hear())["p99"]
-        await load.tell(f"storm {kept}")
-        found = await load.hear(90)
-    return Storm("Tertulia", number, found["recovered"], found["half"], found["all"], calm, found["p99"])
+        found, shares = await _storm(ours.web, load, kept)
+    times = (found["half"], found["all"])
+    return Storm("Tertulia", number, found["recovered"], *times, shares, calm, found["p99"])
 
 
-async def slow(engines: Engines, others: int, seconds: float) -> Slow:
-    """Events to many, with and without one more that reads 1 KB a second."""
+async def _storm(server: Process, load: Process, kept: int) -> tuple[dict[str, Any], tuple[float, float]]:
+    """What the clients say of it, and what it took of the two processes' cores."""
+    before, began = (server.cpu, load.cpu), time.monotonic()
+    await load.tell(f"storm {kept}")
+    found = await load.hear(90)
+    took = time.monotonic() - began
+    return found, ((server.cpu - before[0]) / took, (load.cpu - before[1]) / took)
+
+
+async def slow(engines: Engines, others: int, seconds: float, pairs: int) -> Slow:
+    """Events to many, with and without one more that reads 1 KB a second, by turns."""
     assert engines.urls.redis
     async with tertulia(engines) as ours, command_client(engines.urls.redis) as client:
         [topic] = await ours.conversations(1)
         log = RedisLog(client)
+        # So much that one who has missed all of it, and reads 1 KB a second, is slow from its first moment on.
+        await log.append(topic, [Record(_body())] * _MISSED)
+        [beginning] = await log.offsets([topic])
+        assert beginning
         plan = following(ours, [topic] * others)
         async with clients(RETURNING, plan, engines.folder) as load, _publishing(log, [topic]):
 
-            async def late() -> dict[str, Any]:
+            async def late() -> tuple[float, float]:
                 await load.tell("late")
                 await load.hear()
                 await asyncio.sleep(seconds)
                 await load.tell("late")
-                return await load.hear()
+                found = await load.hear()
+                counted.append(found["events"])
+                return found["median"], found["p99"]
 
+            counted: list[int] = []
             await late()
-            without, before = await late(), ours.web.resident
-            dawdling = asyncio.create_task(_dawdle(ours, topic))
-            beside = await late()
+            before = ours.web.resident
+            without = [await late()]
+            beside: list[tuple[float, float]] = []
+            for _ in range(pairs):
+                dawdling = asyncio.create_task(_dawdle(ours, topic, beginning.epoch))
+                await asyncio.sleep(_SETTLE_SECONDS)
+                beside.append(await late())
+                dawdling.cancel()
+                await asyncio.gather(dawdling, return_exceptions=True)
+                without.append(await late())
             grown = ours.web.resident - before
-            dawdling.cancel()
-            await asyncio.gather(dawdling, return_exceptions=True)
+    # Each beside the mean of the one before it and the one after it: what drifts falls out.
+    calm = [(one[1] + next_one[1]) / 2 for one, next_one in pairwise(without)]
+    moved = sorted(one[1] / around - 1 for one, around in zip(beside, calm, strict=True))
     return Slow(
         others,
-        beside["events"],
-        (without["median"], without["p99"]),
-        (beside["median"], beside["p99"]),
+        sum(counted[1:]),
+        _middle(without),
+        _middle(beside),
+        (moved[0], median(moved), moved[-1]),
+        median(abs(next_one[1] / one[1] - 1) for one, next_one in pairwise(without)),
         grown,
     )
 
 
-async def _dawdle(ours: Tertulia, topic: str) -> None:
-    """Follow it, and read 1 KB a second."""
+def _middle(times: list[tuple[float, float]]) -> tuple[float, float]:
+    return median(one[0] for one in times), median(one[1] for one in times)
+
+
+async def _dawdle(ours: Tertulia, topic: str, epoch: str) -> None:
+    """Follow it from its beginning, and read 1 KB a second."""
     loop = asyncio.get_running_loop()
     with contextlib.closing(socket.socket()) as end:
         end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -149,7 +193,9 @@ async def _dawdle(ours: Tertulia, topic: str) -> None:
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
             "Sec-WebSocket-Protocol: chat.v1\r\n\r\n"
         )
-        frames = b"".join(_masked(text.encode()) for text in ours.greeting(topic))
+        hello, subscribe = ours.greeting(topic)
+        after = f',"after":{{"epoch":"{epoch}","offset":0}}}}'
+        frames = b"".join(_masked(text.encode()) for text in (hello, subscribe[:-1] + after))
         await loop.sock_sendall(end, request.encode())
         await loop.sock_recv(end, _SLOW_BYTES)
         await loop.sock_sendall(end, frames)
