@@ -38,6 +38,10 @@ def _together(visit: Callable[..., Visitor], **options: object) -> Two:
         tab.open(f"#/c/{made['id']}")
         tab.page.reload()  # the address changes without a new page
         tab.connected()
+    for tab in (ada, grace):
+        expect(_here(tab)).to_have_text(
+            "1 other here"
+        )  # both follow it by now: what one does, the other sees
     return Two(ada, grace, elsewhere)
 
 
@@ -49,8 +53,6 @@ def two(visit: Callable[..., Visitor]) -> Two:
 
 def test_who_is_here_comes_and_goes(two: Two) -> None:
     """Somebody else is here while a tab of theirs is open, once for all tabs; nobody, when the last one is closed."""
-    for tab in (two.ada, two.grace):
-        expect(_here(tab)).to_have_text("1 other here")
     second = two.elsewhere.tab().open(f"#/c/{two.ada.conversation}")
     expect(_here(second)).to_have_text("1 other here")
     two.grace.page.close()
