@@ -115,6 +115,10 @@ async def test_another_one_finishes(place: Place, first: str, text: str, tokens:
     told = [(span["provider"], span["start"], span["end"], span["outcome"]) for span in end["provenance"]]
     assert told == [(first, 0, kept, reason), (then, kept, len(finished(said)), "completed")]
     assert end["provenance"][1]["model"] == FINISHER
+    waits = [span["first_token_ms"] for span in end["provenance"]]
+    assert [wait is not None for wait in waits] == [tokens > 0, True]
+    assert all(wait is None or wait >= 0 for wait in waits)
+    assert {span["attempt"] for span in end["provenance"]} == {1}
     stored = await place.ada.message(conversation, reply)
     assert (stored["text"], stored["provider"], stored["model"]) == (finished(said), then, FINISHER)
     assert stored["provenance"] == end["provenance"] or len(stored["provenance"]) == 2
@@ -138,7 +142,7 @@ async def test_one_that_lets_nobody_in_is_passed_by(
                 assert device.reader.texts[reply] == finished(30)
             seconds = _recovered(device, reply, 0, _started(device))
             print(
-                f"\nanthropic, not to be connected to: recovered in {seconds:.3f} s, 1 s of them by its limit"
+                f"\nanthropic, not to be connected to: recovered in {seconds:.3f} s, in which a limit of 1 s ran out"
             )
     assert (end["type"], end["sha256"]) == ("reply.completed", sha256(finished(30)))
     outcomes = [(span["provider"], span["outcome"]) for span in end["provenance"]]
