@@ -7,6 +7,7 @@ server the sentinels call the primary, `redis+cluster://` a cluster (both with `
 import asyncio
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -21,7 +22,13 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import (
+    NoScriptError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    SlotNotCoveredError,
+)
 
 from realtime.errors import Unavailable
 
@@ -286,14 +293,27 @@ class _PatientCluster(RedisCluster):
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)  # pyright: ignore[reportUnknownMemberType]: redis-py leaves one of its types open
-        self._gate = asyncio.Semaphore(_CONNECTIONS - 8)
+        self._gates: defaultdict[str, asyncio.Semaphore] = defaultdict(_gate)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        async with self._gate:
+        # A gate for each server: one that is away keeps nobody waiting who asks another.
+        async with self._gates[self._asked(args)]:
             try:
                 return await super().execute_command(*args, **options)
             except (AttributeError, KeyError) as error:  # a server, or a slot, that its map has no more
                 raise _lost(error) from error
+
+    def _asked(self, command: Sequence[Any]) -> str:
+        key = command[3] if command[0] == "EVALSHA" else command[min(1, len(command) - 1)]
+        try:
+            node = self.get_node_from_key(key)
+        except SlotNotCoveredError:  # it has no map yet, or none that says
+            return ""
+        return node.name if node else ""
+
+
+def _gate() -> asyncio.Semaphore:
+    return asyncio.Semaphore(_CONNECTIONS - 8)
 
 
 class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
