@@ -13,7 +13,8 @@ async def _main() -> None:
         clients.add(client)
         await client.wait_closed()
 
-    async with serve(handle, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
+    # As many may knock at once as at ours: with a hundred, the default, a storm shows the kernel's patience.
+    async with serve(handle, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=2048) as server:
         say(port=next(iter(server.sockets)).getsockname()[1])
         async for command in commands():
             await paced(command, lambda: broadcast(clients, FRAME))
