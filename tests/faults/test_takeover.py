@@ -176,6 +176,8 @@ async def test_a_reply_that_kills_its_workers_is_given_up(
             for attempt in (1, 2):
                 while not any(e["type"] == "reply.started" and e["attempt"] == attempt for e in device.heard):
                     await device.read()
+                while device.reader.texts.get(reply) != spoken(9):
+                    await device.read()
                 await crew.kill(crew.processes.index(await _owner(house, reply, crew)))
                 await crew.full()
             end = await device.until_end(reply)
