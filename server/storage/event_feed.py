@@ -139,6 +139,11 @@ class Changes:
         return found
 
 
+def reached(place: Token, mark: Token) -> bool:
+    """Whether a place is at a mark, or behind it: the data of MongoDB's tokens sorts as its events do."""
+    return str(place["_data"]) >= str(mark["_data"])
+
+
 @asynccontextmanager
 async def translated() -> AsyncGenerator[None]:
     """The driver's errors as ours."""

@@ -1,8 +1,8 @@
 """One change stream for all who follow in a process, once they have come as far as the present.
 
 Who begins at an older place reads alone at first. Once he finds nothing more there he takes a seat here, goes on alone
-until once more there is nothing, so that all that was committed before he sat down has come to him, and hears from
-then on what the others hear. Some of it comes to him twice.
+to the place to which the others had been told when he took it, and hears from then on what they hear. Some of it comes
+to him twice. (That he finds nothing once more would not do: it may be an answer from before he took his seat.)
 
 So each event is fetched and decoded once, however many follow; and where many come, they come in larger batches.
 """
@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from server.domain.errors import Unavailable
-from server.storage.event_feed import Changes, EventFeed, Heard, Token, TokenLost
+from server.storage.event_feed import Changes, EventFeed, Heard, Token, TokenLost, reached
 
 _BATCH = 200
 _GATHER_SECONDS = 0.1
@@ -30,9 +30,10 @@ class Behind(Exception):
 
 
 class Seat:
-    """Hears what comes from the moment on at which it was taken."""
+    """Hears what is told from the moment on at which it was taken; `since` is how far had been told then."""
 
-    def __init__(self) -> None:
+    def __init__(self, since: Token) -> None:
+        self.since = since
         self._heard: asyncio.Queue[Heard | Exception] = asyncio.Queue(_BEHIND)
 
     def tell(self, heard: Heard) -> bool:
@@ -65,6 +66,8 @@ class EventTail:
         self._running = False
         self._seats: set[Seat] = set()
         self._begins: Token | None = None
+        self._told: Token | None = None
+        """How far those who sit here have been told, or will have been before they hear anything."""
         self._wanted = asyncio.Event()
 
     async def run(self) -> None:
@@ -97,7 +100,9 @@ class EventTail:
         if not self._seats:
             self._begins = begins
             self._wanted.set()
-        seat = Seat()
+        if self._told is None or (not self._seats and reached(begins, self._told)):
+            self._told = begins
+        seat = Seat(self._told)
         self._seats.add(seat)
         return seat
 
@@ -118,6 +123,7 @@ class EventTail:
             self._lose_all(error)
 
     def _tell(self, heard: Heard) -> None:
+        self._told = heard.token
         for seat in list(self._seats):
             if not seat.tell(heard):
                 self._seats.discard(seat)
@@ -134,7 +140,7 @@ class Following:
 
     def __init__(self, tail: EventTail, after: Token, stack: AsyncExitStack) -> None:
         self._tail = tail
-        self._place = after
+        self._place: Token = after
         self._stack = stack
         self._alone: Changes | None = None
         self._seat: Seat | None = None
@@ -160,17 +166,12 @@ class Following:
             self._alone = await self._stack.enter_async_context(self._tail.feed.changes(self._place))
         heard = await self._alone.batch(_BATCH, _GATHER_SECONDS)
         self._place = heard.token
-        if not heard.facts:
-            await self._come_nearer()
-        return heard
-
-    async def _come_nearer(self) -> None:
-        """There was nothing more: take a seat, and the next time sit down."""
-        if self._seat is None:
-            self._seat = self._tail.sit(self._place)
-        else:
+        if self._seat is not None and reached(self._place, self._seat.since):
             self._seated, self._alone = True, None
             await self._stack.aclose()
+        elif self._seat is None and not heard.facts:
+            self._seat = self._tail.sit(self._place)
+        return heard
 
     def leave(self) -> None:
         """Give the seat back."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from server.projections.checkpoints import LeaseLost, Step
 from server.projections.rebuild import Busy, Rebuild
 from server.search.contract import SearchQuery
 from server.storage.database import stopped
-from server.storage.event_feed import EventFeed
+from server.storage.event_feed import EventFeed, reached
 from tests.support.reading import ADA, GRACE, Library, library, message_of, reply_of
 from tests.support.waiting import wait_until
 
@@ -226,6 +227,24 @@ async def test_a_place_that_the_database_has_forgotten(house: Library) -> None:
     after = await house.client[house.name]["projections"].find_one({"_id": "search"})
     assert after
     assert after["rebuilt_at"] > before
+
+
+async def test_places_sort_as_what_happened(house: Library) -> None:
+    """Those of events, several in one transaction among them, and those at which there is nothing."""
+    conversation = await house.begin()
+    async with EventFeed().changes(await EventFeed().now(), wait_ms=20) as changes:
+        places = [(await changes.batch(1)).token for _ in range(3)]
+        for number in range(5):
+            await house.say(conversation, f"The {number}th zeppelin", reply=True)
+            heard = 0
+            while heard < 2:  # what was said, and the reply that is owed
+                batch = await changes.batch(1)
+                heard += len(batch.facts)
+                places.append(batch.token)
+            places += [(await changes.batch(1)).token for _ in range(3)]
+    for sooner, later in pairwise(places):
+        assert reached(later, sooner)
+        assert later == sooner or not reached(sooner, later)
 
 
 async def test_one_rebuild_at_a_time(house: Library) -> None:
