@@ -34,15 +34,16 @@ async def test_whoever_takes_over_says_what_it_does_not_take(house: House, ada: 
     """The notice comes with the `reply.started` of the model that it concerns, and of no other."""
     conversation = await ada.conversation()
     said = {"temperature": 0.3, "top_p": 0.5, "fallbacks": [{"provider": "openai", "model": "gpt-5-mini"}]}
+    question = f"say 9 tokens, then break off ({conversation})"
     async with chat(house.here, ada.token) as device:
         await device.subscribe(conversation)
-        sent = await device.send(conversation, "say 9 tokens, then break off", reply=said)
+        sent = await device.send(conversation, question, reply=said)
         await device.until_end(sent["reply"])
         starts = [frame for frame in device.heard if frame["type"] == "reply.started"]
     assert [start["model"] for start in starts] == ["talker-1", "gpt-5-mini"]
     notices = [f"gpt-5-mini does not take {name}; it was left out." for name in ("temperature", "top_p")]
     assert [start.get("notices") for start in starts] == [None, notices]
-    asked = house.model.requests_for("say 9 tokens, then break off")
+    asked = house.model.requests_for(question)
     assert ("temperature" in asked[0], "temperature" in asked[1]) == (True, False)
 
 
