@@ -52,8 +52,8 @@ export const hasEnded = (message) => ENDS.has(message.status);
 /** Whether messages older than the first one shown exist. */
 export const hasOlder = (transcript) => (transcript.messages[0]?.parent ?? null) !== null;
 
-/** Whether some of a reply's thinking was never told to us: it was begun before we came, and has ended now. */
-export const lacksThoughts = (reply) => Boolean(reply.missed || (reply.late && !reply.reasoning && reply.usage?.reasoning));
+/** Whether some of a reply's thinking may never have been told to us: it was begun before we came, and has ended now. */
+export const lacksThoughts = (reply) => Boolean(reply.missed || (reply.late && !reply.reasoning));
 
 /** The reply, with its thinking as the store has it. */
 export function withThoughts(transcript, { id, reasoning }) {
