@@ -16,7 +16,7 @@ from realtime.errors import Overloaded, Unavailable
 from realtime.frames import Event
 from realtime.hub import Hub
 from realtime.log import redis_feed
-from realtime.log.contract import Log, Position, Published, Record
+from realtime.log.contract import Log, Position, Record
 from realtime.log.redis import RedisLog
 from realtime.log.redis_feed import RedisFeed
 from realtime.log.writer import DraftWriter, Publisher
@@ -26,6 +26,7 @@ from realtime.signals import redis as redis_signals
 from realtime.signals.redis import RedisSignals
 from server.embedded.engines import EngineURLs
 from tests.support.deaf_proxy import deaf_proxy
+from tests.support.feed_listener import hearing
 from tests.support.private_valkey import private_valkey
 from tests.support.waiting import wait_until
 
@@ -186,25 +187,13 @@ async def test_who_cannot_follow_takes_nobody_along(tmp_path: Path, monkeypatch:
         private_valkey(tmp_path) as engine,
         command_client(engine.url) as commands,
         subscription_client(engine.url) as subscriptions,
+        hearing(RedisLog(commands), RedisFeed(subscriptions)) as one,
     ):
-        log, feed, heard = RedisLog(commands), RedisFeed(subscriptions), list[bytes]()
-
-        async def listen() -> None:
-            async for published in feed.events():
-                if isinstance(published, Published):
-                    heard.append(published.body)
-
-        async def is_live(body: bytes) -> bool:
-            await log.append(TOPIC, [Record(body)])
-            return body in heard
-
-        listening = asyncio.create_task(listen())
-        await feed.follow(TOPIC)
+        await one.feed.follow(TOPIC)
         await engine.kill()
-        await wait_until(lambda: _refuses(feed))
+        await wait_until(lambda: _refuses(one.feed))
         await engine.start()
-        await wait_until(lambda: is_live(b"{}"))
-        listening.cancel()
+        await wait_until(lambda: one.is_live(TOPIC))
 
 
 async def _refuses(feed: RedisFeed) -> bool:

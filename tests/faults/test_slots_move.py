@@ -1,6 +1,5 @@
 """A cluster is resharded under listeners: what moves is heard from its new server, what stays is not disturbed."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,49 +11,21 @@ from redis.asyncio.cluster import RedisCluster
 from realtime.errors import Unavailable
 from realtime.log import redis_feed
 from realtime.log.cluster_feed import ClusterFeed
-from realtime.log.contract import Log, Notice, Published, Record
+from realtime.log.contract import Notice, Published, Record
 from realtime.log.redis import RedisLog, channel
 from realtime.redis import command_client, subscription_client
+from tests.support.feed_listener import FeedListener, hearing
 from tests.support.valkey_fleet import Cluster, cluster
 from tests.support.waiting import wait_until
 
 
-class Listening:
-    """One who hears some topics of a log; `heard` is what came, by topic."""
-
-    def __init__(self, log: Log, feed: ClusterFeed) -> None:
-        self.log = log
-        self.feed = feed
-        self.heard: dict[str, set[bytes]] = {}
-        self._number = 0
-
-    async def run(self) -> None:
-        """Hear until cancelled."""
-        async for published in self.feed.events():
-            if isinstance(published, Published):
-                self.heard.setdefault(published.topic, set()).add(published.body)
-
-    async def is_live(self, topic: str) -> bool:
-        """Whether something that is appended now is heard."""
-        self._number += 1
-        body = b"%d" % self._number
-        try:
-            await self.log.append(topic, [Record(body)])
-        except Unavailable:  # in the midst of the move
-            return False
-        await asyncio.sleep(0.05)
-        return body in self.heard.get(topic, ())
-
-
 @asynccontextmanager
-async def listening(url: str) -> AsyncGenerator[Listening]:
+async def listening(url: str) -> AsyncGenerator[FeedListener]:
     """As the wiring assembles it."""
     async with command_client(url) as commands, subscription_client(url) as subscriptions:
-        one = Listening(RedisLog(commands), ClusterFeed(cast("RedisCluster", subscriptions)))
-        running = asyncio.create_task(one.run())
-        yield one
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        feed = ClusterFeed(cast("RedisCluster", subscriptions))
+        async with hearing(RedisLog(commands), feed) as one:
+            yield one
 
 
 async def _at_the_first(fleet: Cluster, number: int) -> list[str]:
