@@ -91,8 +91,12 @@ class Shared:
             await self._publish(f"forget {key}")
 
     async def beat(self, beat: str) -> None:
-        """Tell all processes that one of them speaks. Errors: `Unavailable`."""
-        async with self._answering():
+        """Tell all processes that one of them speaks. Errors: `Unavailable`.
+
+        Nobody waits for it, so it may take longer than what somebody waits for: a process that is still starting
+        answers late to its own connection.
+        """
+        async with self._answering(_BEAT_SECONDS):
             await self._publish(f"beat {beat}")
         self._rests_until = 0.0
 
@@ -112,9 +116,9 @@ class Shared:
             return
 
     @asynccontextmanager
-    async def _answering(self) -> AsyncGenerator[None]:
+    async def _answering(self, seconds: float | None = None) -> AsyncGenerator[None]:
         try:
-            async with translated_errors(), asyncio.timeout(self._answer_seconds):
+            async with translated_errors(), asyncio.timeout(seconds or self._answer_seconds):
                 yield
         except Unavailable:
             self._rests_until = time.monotonic() + _REST_SECONDS

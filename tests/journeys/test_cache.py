@@ -23,19 +23,28 @@ async def test_hit_rates_are_told(tmp_path: Path, engines: EngineURLs, model: Ta
     async with house.pair() as (web, worker), http(web.url) as ada:
         character = await ada.post("/v1/characters", {"name": "Owl", "system_prompt": "You are an owl."}, 201)
         conversation = await ada.conversation(character=character["id"])
+        elsewhere = worker.events("measuring")[0]["url"]
+        theirs = dict[tuple[str, str], float]()
+        asked = 0
         async with chat(web.url, ada.token) as device:
             await device.subscribe(conversation)
-            for number in range(3):
-                sent = await device.send(conversation, f"say 2 tokens, {number} {conversation}")
+
+            async def found_it_kept() -> bool:
+                """Redis is left alone for a second when it is slow, and a process that does not hear keeps nothing."""
+                nonlocal asked, theirs
+                asked += 1
+                sent = await device.send(conversation, f"say 2 tokens, {asked} {conversation}")
                 await device.until_end(sent["reply"])
-        elsewhere = worker.events("measuring")[0]["url"]
-        theirs = reads((await ada.client.get(elsewhere)).text)
-        assert (theirs["window", "database"], theirs["window", "memory"]) == (1, 2)
-        # A process that does not hear yet keeps no character by itself, and finds it in Redis.
-        assert sum(count for (kind, _), count in theirs.items() if kind == "character") == 3
-        assert theirs.get(("character", "database"), 0) <= 1
+                theirs = reads((await ada.client.get(elsewhere)).text)
+                return ("character", "redis") in theirs or ("character", "memory") in theirs
+
+            await wait_until(found_it_kept)
+            await wait_until(found_it_kept)
+        assert theirs["window", "memory"] >= 1
+        assert sum(count for (kind, _), count in theirs.items() if kind == "window") == asked
+        assert sum(count for (kind, _), count in theirs.items() if kind == "character") == asked
         mine = reads((await ada.client.get("/metrics")).text)
-        assert sum(count for (kind, _), count in mine.items() if kind == "character") >= 3
+        assert sum(count for (kind, _), count in mine.items() if kind == "character") >= asked
         for address in ("/metrics", elsewhere):
 
             async def hears(address: str = address) -> bool:
