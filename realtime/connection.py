@@ -59,6 +59,8 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
+        self._only: str | None = None
+        """The one topic of a client that can ask for no other: without it, there is no more to say."""
         self._idle = True
         """Nothing waits and no writer runs: a frame may be written where it is made."""
 
@@ -76,6 +78,7 @@ class Connection:
     async def run_following(self, user: str, topic: str, after: Position | None) -> None:
         """Serve a client that says nothing and was admitted already: it follows one topic until it leaves."""
         self._session.greet(user)
+        self._only = topic
         try:
             await self._follow(topic, after, None)
             while not self._closing:
@@ -101,6 +104,11 @@ class Connection:
     def reset(self, topic: str) -> None:
         """The topic began anew: give the client a snapshot."""
         self._restart(topic)
+
+    def recheck(self, topic: str) -> None:
+        """Others may follow the topic than before: turn the client away from it if it is none of them."""
+        if not self._closing:
+            self._spawn(self._admit_again(topic))
 
     def say(self, **fields: object) -> None:
         """Send a frame that is of no log; a field that is None is left out."""
@@ -185,10 +193,11 @@ class Connection:
         if frame.id is not None:
             self.say(type="noted", id=frame.id)
 
-    def _refuse(self, refusal: Refused, frame_id: str | None) -> None:
+    def _refuse(self, refusal: Refused, frame_id: str | None, topic: str | None = None) -> None:
         self.say(
             type="error",
             id=frame_id,
+            conversation=topic,
             code=refusal.code,
             detail=refusal.detail,
             field=refusal.field,
@@ -274,8 +283,31 @@ class Connection:
         except Refused as refusal:
             if refusal.code == "unavailable":
                 return False
-            self._refuse(refusal, None)
+            await self._turn_away(topic, refusal)
         return True
+
+    async def _admit_again(self, topic: str) -> None:
+        user = self._session.user
+        assert user is not None
+        while topic in self._subscriptions:  # one that begins again is admitted again by that
+            try:
+                await self._application.admit(user, topic)
+            except Unavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Refused as refusal:
+                if refusal.code != "unavailable":
+                    await self._turn_away(topic, refusal)
+                    return
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
+
+    async def _turn_away(self, topic: str, refusal: Refused) -> None:
+        """The client may not follow the topic any more; it did not ask, so the error names the topic."""
+        self._detach(topic)
+        self._refuse(refusal, None, topic)
+        if topic == self._only:
+            await self._close(CloseCode.NOT_ALLOWED, refusal.detail)
 
     # ── outbound ─────────────────────────────────────────────────────────────────────────────────────────────
 

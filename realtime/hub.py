@@ -6,6 +6,9 @@ answer, flush what was buffered and is newer, check that it joins without a hole
 comparing positions every few seconds. When the epoch changes, earlier offsets say nothing any more, and every
 subscription of the topic is told to start from a snapshot.
 
+An event that may change who is let in has every subscriber of the topic looked at again (`recheck`): whoever was let in
+once would otherwise hear of everything for as long as its socket lives.
+
 What grows in front of a crowd is told in fewer, larger pieces: the pause between two frames of one text widens with the
 number of those who get them, so that a text that hundreds read costs little more than one that fifty read.
 """
@@ -33,7 +36,7 @@ _ROUNDS_AT_ONCE, _ROUNDS_BETWEEN = 4, 8
 
 
 class Subscriber(Protocol):
-    """One client's end of a subscription; both methods return at once."""
+    """One client's end of a subscription; every method returns at once."""
 
     def deliver(self, event: Event | Merged) -> None:
         """Take the next event: its (first) offset is one more than that of the event before."""
@@ -41,6 +44,10 @@ class Subscriber(Protocol):
 
     def reset(self, topic: str) -> None:
         """The topic cannot go on from where it was: subscribe again, from a snapshot."""
+        ...
+
+    def recheck(self, topic: str) -> None:
+        """Who may follow the topic may have changed: see whether this one still may."""
         ...
 
 
@@ -55,6 +62,8 @@ class Subscription:
     buffer: list[Event | Merged] | None = field(default_factory=list[Event | Merged])
     outdated: bool = False
     """It cannot go live: the log began anew, or more was published than it buffers."""
+    doubted: bool = False
+    """Who is let in may have changed since it was: look again as soon as it is live."""
 
     def offer(self, event: Event | Merged) -> None:
         """Deliver an event that is newer than the last, or keep it until the subscription is live."""
@@ -69,6 +78,13 @@ class Subscription:
             self.buffer.append(event)
         else:
             self.outdated = True
+
+    def doubt(self) -> None:
+        """Have it looked at whether the subscriber still may follow the topic."""
+        if self.buffer is None:
+            self.subscriber.recheck(self.topic)
+        else:
+            self.doubted = True
 
     def _offer_rest(self, merged: Merged) -> None:
         """Who came in the middle has the beginning already."""
@@ -91,6 +107,8 @@ class Subscription:
             if event.first > self.offset + 1:
                 raise Overloaded("something was lost while a subscription began")
             self.offer(event)
+        if self.doubted:
+            self.subscriber.recheck(self.topic)
 
 
 @dataclass(slots=True, eq=False)
@@ -111,7 +129,10 @@ class _Topic:
 
 
 class Hub:
-    """Use as `async with asyncio.TaskGroup() as group: hub.start(group)`; the group's end stops it."""
+    """Use as `async with asyncio.TaskGroup() as group: hub.start(group)`; the group's end stops it.
+
+    `changes_admission` tells, by an event's body, whether others may follow the topic from there on than before.
+    """
 
     def __init__(
         self,
@@ -119,12 +140,14 @@ class Hub:
         feed: Feed,
         merger: Merger | None = None,
         *,
+        changes_admission: Callable[[bytes], bool] | None = None,
         check_seconds: float = _CHECK_SECONDS,
         linger_seconds: float = _LINGER_SECONDS,
     ) -> None:
         self._log = log
         self._feed = feed
         self._merger = merger
+        self._changes_admission = changes_admission or _never
         self._check_seconds = check_seconds
         self._linger_seconds = linger_seconds
         self._topics: dict[str, _Topic] = {}
@@ -163,6 +186,8 @@ class Hub:
         # An outdated subscription has read what is older than the hub knows by now.
         if known is None or (known.epoch != reading.position.epoch and not subscription.outdated):
             self._adopt(state, reading.position, reader=subscription)
+        # It was let in before this was read.
+        subscription.doubted |= any(self._changes_admission(entry.body) for entry in reading.entries)
         return subscription, reading
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -238,6 +263,9 @@ class Hub:
                 state.gathering.put(event, len(state.subscriptions))
         else:
             self._deliver(state, event)
+        if self._changes_admission(entry.body):
+            for subscription in list(state.subscriptions):
+                subscription.doubt()
 
     def _deliver(self, state: _Topic, event: Event | Merged) -> None:
         self.delivered += len(state.subscriptions)
@@ -351,3 +379,7 @@ def _is_due(state: _Topic, turn: int) -> bool:
 
 def _ignore(notice: Notice | None) -> None:
     return None
+
+
+def _never(body: bytes) -> bool:
+    return False

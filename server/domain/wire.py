@@ -284,6 +284,12 @@ _Growing = ReplyDelta | ReplyReasoning
 _encoder = msgspec.json.Encoder()
 _growing = msgspec.json.Decoder(_Growing)
 _MARKS = (b'{"type":"reply.delta"', b'{"type":"reply.reasoning"')
+_UPDATED = b'{"type":"conversation.updated"'
+
+
+def changes_admission(body: bytes) -> bool:
+    """Whether somebody may have been taken out of the conversation by this event."""
+    return body.startswith(_UPDATED)
 
 
 class DeltaMerger:

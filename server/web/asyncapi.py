@@ -63,7 +63,9 @@ _ANSWERS: dict[str, dict[str, Any]] = {
     ),
     "SomebodyTypes": _answer("typing", {"conversation": _STRING, "user": _STRING, "on": _FLAG}),
     "Error": _answer(
-        "error", {"code": _STRING, "detail": _STRING}, {"field": _STRING, "retry_after": _NUMBER}
+        "error",
+        {"code": _STRING, "detail": _STRING},
+        {"field": _STRING, "retry_after": _NUMBER, "conversation": _STRING},
     ),
     "GoingAway": _answer("going_away", {"reconnect_after": _NUMBER}),
 }

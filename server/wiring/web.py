@@ -18,7 +18,7 @@ from realtime.hub import Hub
 from realtime.presence import Presence
 from realtime.session import Limits
 from server.domain.conversation import MAX_TEXT
-from server.domain.wire import DeltaMerger
+from server.domain.wire import DeltaMerger, changes_admission
 from server.queries.access import Queries
 from server.queries.audit import Audit
 from server.queries.export import Exports
@@ -157,7 +157,7 @@ async def _tokens(settings: Settings) -> AsyncGenerator[Tokens]:
 
 @asynccontextmanager
 async def _running_hub(parts: Core) -> AsyncGenerator[Hub]:
-    hub = Hub(parts.log, parts.feed, DeltaMerger())
+    hub = Hub(parts.log, parts.feed, DeltaMerger(), changes_admission=changes_admission)
     async with asyncio.TaskGroup() as group:
         tasks = hub.start(group)
         yield hub

@@ -85,6 +85,9 @@ class Reader:
         """See `Subscriber`."""
         self._group.create_task(self.begin())
 
+    def recheck(self, topic: str) -> None:
+        """See `Subscriber`: everybody may follow here."""
+
 
 class Stream:
     """A reply that is being written, and those who read it, on connections of their own."""

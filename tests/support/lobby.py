@@ -13,6 +13,9 @@ from tests.support.scripted_socket import ScriptedApplication, ScriptedSocket
 from tests.support.subscriber import TOPIC, turn
 from tests.support.waiting import wait_until
 
+MEMBERS = b'{"type":"members"}'
+"""The event that says that others may follow the topic than before."""
+
 LIMITS = Limits(bad_frames=3, frames_at_once=1000)
 
 
@@ -75,7 +78,7 @@ async def open_lobby() -> AsyncGenerator[Lobby]:
     """Run a hub while the body runs."""
     log = ScriptedLog()
     feed = ScriptedFeed(log)
-    hub = Hub(log, feed, check_seconds=1000)
+    hub = Hub(log, feed, check_seconds=1000, changes_admission=MEMBERS.__eq__)
     async with asyncio.TaskGroup() as group:
         tasks = hub.start(group)
         lobby = Lobby(hub, log, feed)

@@ -26,6 +26,7 @@ class Client:
         self.begun: list[bool] = []
         """For each time that it began: whether it was recovered."""
         self.resets = 0
+        self.rechecks = 0
 
     async def begin(self, after: Position | None = None) -> Reading:
         """Subscribe, as often as the hub says that it did not work out."""
@@ -56,6 +57,11 @@ class Client:
         """See `Subscriber`."""
         assert topic == self.topic
         self.resets += 1
+
+    def recheck(self, topic: str) -> None:
+        """See `Subscriber`."""
+        assert topic == self.topic
+        self.rechecks += 1
 
     def leave(self) -> None:
         """Unsubscribe."""

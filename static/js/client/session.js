@@ -118,6 +118,7 @@ export class Session {
     else if (frame.type === "going_away") this.goingAway = frame.reconnect_after;
     else if (frame.type === "error" && frame.id === "hello") this.#greetingRefused(now, frame);
     else if (frame.id !== undefined && this.requests.has(frame.id)) this.#answered(now, frame);
+    else if (frame.type === "error" && frame.conversation) this.#turnedAway(frame);
     else if (frame.conversation) this.effects.push({ do: "event", frame });
   }
 
@@ -248,10 +249,12 @@ export class Session {
     if (!this.followed.has(conversation)) return;
     if (frame.type !== "error") this.effects.push({ do: "event", frame });
     else if (frame.retry_after) this.#later(now, request, frame.retry_after * 1000);
-    else {
-      this.followed.delete(conversation);
-      this.effects.push({ do: "lost", conversation, error: new Refused(frame) });
-    }
+    else this.#turnedAway({ ...frame, conversation });
+  }
+
+  /** The server does not let us follow it, or not any more. */
+  #turnedAway({ conversation, ...problem }) {
+    if (this.followed.delete(conversation)) this.effects.push({ do: "lost", conversation, error: new Refused(problem) });
   }
 
   /** Asks again after a while; #overdue does it. */

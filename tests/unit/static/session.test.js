@@ -232,3 +232,12 @@ test("what is of no use later is said now or never", () => {
   session.tell({ type: "typing", on: true });
   assert.deepEqual(done(session), []);
 });
+
+test("a conversation that the server turns us away from is lost, and not followed again", () => {
+  const session = welcomed((early) => early.follow(0, "cnv_1"));
+  session.take();
+  session.received(10, { type: "error", code: "forbidden", detail: "No.", conversation: "cnv_1" });
+  const [effect, ...more] = done(session);
+  assert.deepEqual([effect.do, effect.conversation, effect.error.code, more], ["lost", "cnv_1", "forbidden", []]);
+  assert.equal(session.followed.has("cnv_1"), false);
+});
