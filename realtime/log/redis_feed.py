@@ -5,6 +5,7 @@ checked by a ping instead.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any, cast
 
@@ -43,6 +44,8 @@ class RedisFeed:
         self._lost = lost
         self._pubsub: PubSub | None = None
         self._wanted: dict[str, asyncio.Event] = {}
+        self._leaving: Counter[str] = Counter()
+        """How many farewells of ours the engine still has to confirm."""
 
     async def follow(self, topic: str) -> None:
         """See the port."""
@@ -64,6 +67,8 @@ class RedisFeed:
         """See the port."""
         name = channel(topic)
         if self._wanted.pop(name, None) is not None:
+            if self._pubsub is not None:
+                self._leaving[name] += 1
             await self._tell(self._unsubscribe, name)
 
     def topics(self) -> list[str]:
@@ -75,6 +80,7 @@ class RedisFeed:
         failures = 0
         while True:
             pubsub = cast("PubSub", cast("Any", self._client).pubsub())
+            self._leaving.clear()
             try:
                 # A subscription of its own keeps the connection open when no topic is followed.
                 await cast("Any", pubsub).subscribe(_KEEPALIVE)
@@ -121,8 +127,7 @@ class RedisFeed:
             if kind == self._message:
                 yield _heard(message["channel"], message["data"])
             elif kind == self._unsubscribe:
-                if cast("bytes", message["channel"]).decode() in self._wanted:
-                    raise ConnectionError("another server has the topic now")
+                self._left(cast("bytes", message["channel"]).decode())
             elif kind in ("subscribe", self._subscribe):
                 name = cast("bytes", message["channel"]).decode()
                 if name in self._wanted:
@@ -131,6 +136,15 @@ class RedisFeed:
                     awaited.remove(name)
                     if not awaited:
                         yield None
+
+    def _left(self, name: str) -> None:
+        """Ours, and whoever wants it again has said so behind it; or the engine's own farewell: it moved elsewhere."""
+        if name in self._leaving:
+            self._leaving[name] -= 1
+            if not self._leaving[name]:
+                del self._leaving[name]
+        elif name in self._wanted:
+            raise ConnectionError("another server has the topic now")
 
     async def _tell(self, command: str, name: str) -> None:
         """Send a (un)subscription; when the connection is down, the reconnection sends all that is wanted."""

@@ -8,7 +8,7 @@ import pytest
 
 from realtime.log.contract import Close, Grow, Open, Position, Record, Retention
 from tests.support.private_valkey import private_valkey
-from tests.support.realtime_engines import RedisEngine, redis_engine
+from tests.support.realtime_engines import RedisEngine, listening, redis_engine
 from tests.support.waiting import wait_until
 
 A = Record(b'{"text":"a"}')
@@ -93,3 +93,15 @@ async def test_a_crowd_that_comes_at_once_is_served(engine: RedisEngine, name: s
     await log.append(name, [A])
     readings = await asyncio.gather(*(log.read(name, None) for _ in range(400)))
     assert {reading.position.offset for reading in readings} == {1}
+
+
+async def test_who_comes_back_while_a_topic_is_left_disturbs_nobody(engine: RedisEngine, name: str) -> None:
+    """The answer to our own farewell is no news, whatever was asked for since: the connection stays."""
+    log, feed = engine.log(), engine.feed()
+    async with listening(feed) as heard:
+        await feed.follow(name)
+        for _ in range(20):
+            await asyncio.gather(feed.unfollow(name), feed.follow(name))
+        await log.append(name, [A])
+        await heard.until(1)
+        assert heard.items.count(None) == 1
