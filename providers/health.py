@@ -20,6 +20,8 @@ _log = structlog.get_logger(__name__)
 _ASK_SECONDS = 0.5
 _REFRESH_SECONDS = 5.0
 _MOST_NEWS = 256
+_MOST_BREAKERS = 1000
+"""Models are named by people, and what somebody made up is not kept for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +57,6 @@ class Fleet(Protocol):
         ...
 
 
-class Alone:
-    """No other processes."""
-
-    async def tell(self, key: str, news: News) -> None:
-        """There is nobody."""
-
-    async def ask(self, keys: Sequence[str]) -> dict[str, News]:
-        """Nobody has kept anything."""
-        return {}
-
-    async def take_probe(self, key: str, seconds: float) -> bool:
-        """Nobody objects."""
-        return True
-
-    async def give_probe_back(self, key: str) -> None:
-        """Nobody waits for it."""
-
-
 def key_of(provider: str, model: str) -> str:
     """What a breaker is known by."""
     return f"{provider}/{model}"
@@ -102,12 +86,18 @@ class Health:
         key = key_of(provider, model)
         breaker = self._breakers.get(key)
         if breaker is None:
-            breaker = self._breakers[key] = Breaker(self._policy)
+            breaker = self._new(key)
             await self._learn([key])
         admission = breaker.admit(self._clock())
-        if admission.allowed and admission.probe and not await self._may_probe(key):
-            breaker.left(admission)
-            admission = Admission(False, False, admission.term, 1.0)
+        if admission.allowed and admission.probe:
+            try:
+                may = await self._may_probe(key)
+            except asyncio.CancelledError:
+                self.left(key, breaker, admission)
+                raise
+            if not may:
+                breaker.left(admission)
+                admission = Admission(False, False, admission.term, 1.0)
         if not admission.allowed:
             raise Resting(
                 f"{provider} failed too often of late, and is left alone for a while.",
@@ -127,9 +117,11 @@ class Health:
 
     def hear(self, key: str, news: News) -> None:
         """Take in what another process tells."""
-        breaker = self._breakers.setdefault(key, Breaker(self._policy))
+        breaker = self._breakers.get(key) or self._new(key)
+        # Its clock is not ours: no rest is longer than a rest may be.
+        until = min(news.until, self._clock() + self._policy.longest_rest)
         match news.kind:
-            case "opened" if breaker.opened_elsewhere(news.until, news.rests):
+            case "opened" if breaker.opened_elsewhere(until, news.rests):
                 _log.warning("provider rests", breaker=key, told_by="another process")
             case "closed" if breaker.closed_elsewhere():
                 _log.info("provider is well again", breaker=key, told_by="another process")
@@ -147,6 +139,14 @@ class Health:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell())
             group.create_task(self._look())
+
+    def _new(self, key: str) -> Breaker:
+        """One more; where there are too many, those that are closed make room."""
+        if len(self._breakers) >= _MOST_BREAKERS:
+            now = self._clock()
+            self._breakers = {key: one for key, one in self._breakers.items() if one.state(now) != "closed"}
+        breaker = self._breakers[key] = Breaker(self._policy)
+        return breaker
 
     async def _tell(self) -> None:
         while True:
