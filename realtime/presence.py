@@ -28,6 +28,7 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _LINGER_SECONDS = 3.0
 _ALIVE_SECONDS = 3.0
 _RENEW_SECONDS = 1200.0
+_AGAIN_SECONDS = 1.0
 _TYPING_SECONDS = 6.0
 _TYPING_AGAIN_SECONDS = 2.0
 _AT_ONCE = 256
@@ -59,12 +60,14 @@ class Member(Protocol):
 @dataclass(slots=True, eq=False)
 class _Room:
     members: dict[Member, str] = field(default_factory=dict[Member, str])
-    newcomers: list[Member] | None = None
+    newcomers: set[Member] | None = None
     """Those who are still to be told who is here."""
     left: dict[str, float] | None = None
     """Users whose last device has gone, and until when they are taken for here."""
     elsewhere: dict[str, Set[str]] | None = None
     """The other instances' users; None until they were asked for."""
+    overheard: dict[str, Set[str]] | None = None
+    """What the others have said while they were asked for: it is newer than the answer, or the same."""
     said: Set[str] | None = None
     """What this instance has said last, and when it has to say it again."""
     say_again: float = 0.0
@@ -91,6 +94,8 @@ class Presence:
         self._woken = asyncio.Event()
         self._notices: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_MOST_NOTICES)
         self._missing: set[str] = set()
+        self._doubts = 0
+        """How often all that is known had to be asked for anew."""
         self._loop = asyncio.get_running_loop()
 
     def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
@@ -112,7 +117,8 @@ class Presence:
         if room is None:
             room = self._rooms[topic] = _Room()
         room.members[member] = user
-        room.newcomers = [*(room.newcomers or ()), member]
+        room.newcomers = room.newcomers or set()
+        room.newcomers.add(member)
         self._touch(topic)
 
     def leave(self, topic: str, member: Member) -> None:
@@ -163,11 +169,18 @@ class Presence:
             return
         if said.user is not None:
             self._types(notice.topic, room, said.user, on=said.on)
-        elif said.instance not in (None, self._instance) and room.elsewhere is not None:
-            room.elsewhere[said.instance] = said.users
-            if not said.users:
-                del room.elsewhere[said.instance]
-            self._touch(notice.topic)
+        elif said.instance not in (None, self._instance):
+            self._are_elsewhere(notice.topic, room, said.instance, said.users)
+
+    def _are_elsewhere(self, topic: str, room: _Room, instance: str, users: Set[str]) -> None:
+        if room.elsewhere is None:
+            if room.overheard is not None:
+                room.overheard[instance] = users
+            return
+        room.elsewhere[instance] = users
+        if not users:
+            del room.elsewhere[instance]
+        self._touch(topic)
 
     def _types(self, topic: str, room: _Room, user: str, *, on: bool) -> None:
         room.typing = room.typing or {}
@@ -187,6 +200,7 @@ class Presence:
 
     def _ask_again(self) -> None:
         """What was known of the others, and what they know of us, may be out of date."""
+        self._doubts += 1
         for topic, room in self._rooms.items():
             room.elsewhere = room.said = None
             self._touch(topic)
@@ -218,17 +232,26 @@ class Presence:
             for topic, room, users in here
             if users != room.said or room.elsewhere is None or now >= room.say_again
         ]
+        for _, room, _ in ask:
+            room.overheard = {}
+        doubts = self._doubts
         try:
             found = await self._attendance.here(self._instance, [(topic, users) for topic, _, users in ask])
         except Unavailable as error:
             _log.debug("nobody knows who is here", error=str(error))
-            for topic, _, _ in ask:
-                self._touch(topic, after=1.0)
+            for topic in topics:
+                self._touch(topic, after=_AGAIN_SECONDS)
+            return
+        if (
+            doubts != self._doubts
+        ):  # the answer may be of before; whatever made us doubt has touched all rooms
             return
         for (_, room, users), everywhere in zip(ask, found, strict=True):
             room.said, room.say_again = users, now + _RENEW_SECONDS
             if room.elsewhere is None:
-                room.elsewhere = {one: them for one, them in everywhere.items() if one != self._instance}
+                known = {**everywhere, **(room.overheard or {})}
+                room.elsewhere = {one: them for one, them in known.items() if them and one != self._instance}
+            room.overheard = None
         for topic, room, users in here:
             self._tell(topic, room, users)
 
@@ -237,7 +260,7 @@ class Presence:
             if not room.left:
                 self._close(topic, room)
             return
-        newcomers, room.newcomers = room.newcomers or [], None
+        newcomers, room.newcomers = room.newcomers or set[Member](), None
         everybody = here.union(*room.elsewhere.values()) if room.elsewhere else here
         now = self._loop.time()
         news = everybody != room.told

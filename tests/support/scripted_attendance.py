@@ -1,5 +1,6 @@
 """Attendance in memory, which obeys the port (the contract suite holds it to it), and is away on command."""
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence, Set
 
@@ -20,6 +21,9 @@ class ScriptedAttendance:
         """Every call raises `Unavailable`."""
         self.asked: list[list[str]] = []
         """The topics of each call of `here`."""
+        self.answering = asyncio.Event()
+        """While it is clear, `here` takes place and its answer does not arrive."""
+        self.answering.set()
 
     async def here(self, instance: str, rooms: Sequence[tuple[str, Set[str]]]) -> list[Everywhere]:
         """See the port."""
@@ -33,6 +37,7 @@ class ScriptedAttendance:
                 room[instance] = frozenset(users)
             self._publish(topic, {"instance": instance, "users": sorted(users)})
             found.append(dict(room))
+        await self.answering.wait()
         return found
 
     async def alive(self, instance: str) -> Set[str]:

@@ -151,6 +151,60 @@ async def test_nobody_is_told_while_the_engine_is_away_and_all_when_it_is_back(
         await _until(ada, "ada")
 
 
+async def test_who_comes_while_the_engine_is_away_is_told_as_well(
+    engine: ScriptedAttendance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another device of somebody who is here, of which the engine need not even be asked."""
+    monkeypatch.setattr(presence_module, "_AGAIN_SECONDS", 0.02)
+    async with instances(engine) as (here,):
+        await _until(_arrive(here, "ada"), "ada")
+        engine.away = True
+        second = _arrive(here, "ada")
+        here.arrive("cnv_2", "grace", Device())
+        await asyncio.sleep(0.03)
+        engine.away = False
+        await _until(second, "ada")
+
+
+async def test_what_others_say_while_they_are_asked_for_is_not_lost(engine: ScriptedAttendance) -> None:
+    """Somebody goes elsewhere after the engine has answered, and before the answer is here."""
+    async with instances(engine) as (here,):
+        here.arrive("cnv_2", "ada", Device())
+        await wait_until(lambda: _is_known(engine), within=5)
+        await engine.alive("there")
+        await engine.here("there", [(TOPIC, {"grace"})])
+        engine.asked.clear()
+        engine.answering.clear()
+        ada = _arrive(here, "ada")
+        await wait_until(lambda: _asked(engine), within=5)
+        telling = asyncio.create_task(engine.here("there", [(TOPIC, set())]))
+        await asyncio.sleep(0)
+        engine.answering.set()
+        await telling
+        await _until(ada, "ada")
+
+
+async def test_an_answer_of_before_a_doubt_is_not_believed(engine: ScriptedAttendance) -> None:
+    """The feed was lost while the others were asked for: they are asked for once more."""
+    async with instances(engine) as (here,):
+        engine.answering.clear()
+        ada = _arrive(here, "ada")
+        await wait_until(lambda: _asked(engine), within=5)
+        here.heard(None)
+        engine._rooms.clear()
+        engine.answering.set()
+        await _until(ada, "ada")
+        assert set(engine._rooms[TOPIC]) != set()
+
+
+async def _is_known(engine: ScriptedAttendance) -> bool:
+    return bool(engine._alive) and ["cnv_2"] in engine.asked
+
+
+async def _asked(engine: ScriptedAttendance) -> bool:
+    return [TOPIC] in engine.asked
+
+
 async def test_a_room_that_is_empty_is_forgotten(engine: ScriptedAttendance) -> None:
     """Neither memory here nor anything in the engine stays."""
     async with instances(engine) as (here,):
