@@ -40,9 +40,6 @@ ANSWER_SECONDS = 5.0
 WHOLE_SECONDS = 2 * ANSWER_SECONDS
 """How long a call may take, with all that it waits for."""
 
-PERMANENT = ("queue:",)
-"""Keys that begin so have no time to live: accepted work has none. Every other key has one from its creation."""
-
 Client = Redis | RedisCluster
 
 _CONNECTIONS = 64

@@ -91,7 +91,7 @@ class EventTail:
             try:
                 yield following
             finally:
-                following.leave()
+                await following.leave()
 
     def sit(self, begins: Token) -> Seat | None:
         """A seat, whose owner has come as far as `begins`; None where nobody reads here."""
@@ -145,6 +145,7 @@ class Following:
         self._alone: Changes | None = None
         self._seat: Seat | None = None
         self._seated = False
+        self._closing: asyncio.Task[None] | None = None
 
     async def batch(self) -> Heard:
         """What has come; waits for something, and comes back without any after a while.
@@ -163,20 +164,28 @@ class Following:
                 self._place = heard.token
                 return heard
         if self._alone is None:
+            await self._closed()
             self._alone = await self._stack.enter_async_context(self._tail.feed.changes(self._place))
         heard = await self._alone.batch(_BATCH, _GATHER_SECONDS)
         self._place = heard.token
         if self._seat is not None and reached(self._place, self._seat.since):
             self._seated, self._alone = True, None
-            await self._stack.aclose()
+            # The driver may take a second for it; what sits at the tail already is not kept waiting.
+            self._closing = asyncio.create_task(self._stack.pop_all().aclose())
         elif self._seat is None and not heard.facts:
             self._seat = self._tail.sit(self._place)
         return heard
 
-    def leave(self) -> None:
-        """Give the seat back."""
+    async def leave(self) -> None:
+        """Give the seat back, and end what is still being closed."""
         if self._seat is not None:
             self._tail.leave(self._seat)
+        await self._closed()
+
+    async def _closed(self) -> None:
+        if self._closing is not None:
+            await self._closing
+            self._closing = None
 
     def _stand_up(self) -> None:
         self._seat, self._seated = None, False

@@ -2,7 +2,7 @@
 
 from redis.asyncio import Redis
 
-from realtime.redis import PERMANENT
+from realtime.lifetimes import PERMANENT
 from tests.support.client import Http, chat
 from tests.support.house import House
 from tests.support.listener import listening
