@@ -145,7 +145,7 @@ class Following:
         self._alone: Changes | None = None
         self._seat: Seat | None = None
         self._seated = False
-        self._closing: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def batch(self) -> Heard:
         """What has come; waits for something, and comes back without any after a while.
@@ -164,14 +164,15 @@ class Following:
                 self._place = heard.token
                 return heard
         if self._alone is None:
-            await self._closed()
             self._alone = await self._stack.enter_async_context(self._tail.feed.changes(self._place))
         heard = await self._alone.batch(_BATCH, _GATHER_SECONDS)
         self._place = heard.token
         if self._seat is not None and reached(self._place, self._seat.since):
             self._seated, self._alone = True, None
             # The driver may take a second for it; what sits at the tail already is not kept waiting.
-            self._closing = asyncio.create_task(self._stack.pop_all().aclose())
+            closing = asyncio.create_task(self._stack.pop_all().aclose())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
         elif self._seat is None and not heard.facts:
             self._seat = self._tail.sit(self._place)
         return heard
@@ -180,12 +181,7 @@ class Following:
         """Give the seat back, and end what is still being closed."""
         if self._seat is not None:
             self._tail.leave(self._seat)
-        await self._closed()
-
-    async def _closed(self) -> None:
-        if self._closing is not None:
-            await self._closing
-            self._closing = None
+        await asyncio.gather(*self._closing)
 
     def _stand_up(self) -> None:
         self._seat, self._seated = None, False

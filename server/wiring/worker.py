@@ -12,6 +12,7 @@ from providers.chain import Link
 from providers.tokens import warm
 from realtime.log.writer import Publisher
 from server.commands.line import Line
+from server.enrichment import enricher
 from server.queries.context import Contexts
 from server.sagas.reply.accounts import Accounts
 from server.sagas.reply.ends import Ends
@@ -84,6 +85,7 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
         async with asyncio.TaskGroup() as group:
             working = (publisher, sweeper, line, abandoned, *following, *([summing] if summing else ()))
             beside = [group.create_task(work.run()) for work in working]
+            beside.append(group.create_task(asyncio.to_thread(enricher.warm)))
             summed = summing.counts if summing else Counter[str]()
             gauges = _gauges(runner, sweeper, publisher, summed, engine.counts)
             yield Worker(runner, metrics_registry(gauges, *collectors(parts)))

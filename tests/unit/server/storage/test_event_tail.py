@@ -28,6 +28,8 @@ class Events:
         self.facts: list[Fact] = []
         self.readers = 0
         self.trouble: Exception | None = None
+        self.closable = asyncio.Event()
+        self.closable.set()
 
     def happen(self, count: int = 1) -> None:
         """Let so many more be committed."""
@@ -44,6 +46,7 @@ class Events:
             await asyncio.sleep(0)
             yield Reading(self, int(after["_data"]))
         finally:
+            await self.closable.wait()
             self.readers -= 1
 
 
@@ -166,6 +169,26 @@ async def test_who_is_too_slow_goes_on_alone() -> None:
         assert slow.heard == []
         while not slow.whole(events):
             await slow.take()
+
+
+async def test_nobody_waits_for_the_end_of_a_stream() -> None:
+    """Who has come to the others hears what they hear, however long the driver takes to close what he read alone."""
+    events = Events()
+    async with running(events) as tail, listening(tail) as one:
+        events.closable.clear()
+        events.happen()
+
+        async def sits() -> bool:
+            return events.readers == 2
+
+        async def heard() -> bool:
+            return one.whole(events)
+
+        await wait_until(sits)
+        events.happen()
+        await wait_until(heard, within=5)
+        assert events.readers == 2
+        events.closable.set()
 
 
 async def test_without_a_tail_everybody_reads_alone() -> None:
