@@ -21,7 +21,11 @@ class MovePlace:
 
     async def __call__(self, user: str, conversation: str, place: Place) -> Listed:
         """Move it; one's other devices are told."""
-        (await self._reads.conversation(conversation)).admit(user)
+        state = await self._reads.conversation(conversation)
+        state.admit(user)
+        if place.read is not None:
+            # Nobody has read what is not said yet: a mark beyond the last message could never be taken back.
+            place = place.model_copy(update={"read": min(place.read, state.last_seq)})
         await self._writes.set_place(user, conversation, place)
         item = await self._lists.one(user, conversation)
         if item is None:

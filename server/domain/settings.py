@@ -1,8 +1,10 @@
 """How a reply is made: what a conversation, its character, the server and a single send may each say about it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from server.domain.keepable import KeepableObject
 
 
 class ToolSpec(BaseModel):
@@ -12,7 +14,7 @@ class ToolSpec(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
     description: str = Field(default="", max_length=4_000)
-    parameters: dict[str, Any] = Field(
+    parameters: KeepableObject = Field(
         default={"type": "object", "properties": {}}, description="A JSON schema of its arguments."
     )
 

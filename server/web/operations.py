@@ -17,7 +17,7 @@ from server.domain.ids import new_id
 from server.storage.cause import caused_by
 from server.storage.pages import Cut, is_number
 from server.web.auth import Tokens, User, bearer
-from server.web.problems import HttpProblem, response_of
+from server.web.problems import HttpProblem, invalid, response_of
 
 MAX_BODY = 1024 * 1024
 _REQUEST_ID = 128
@@ -134,7 +134,7 @@ def check_parameters(request: Request, known: Collection[str]) -> None:
 
 
 async def _body(request: Request, kind: type[BaseModel], most: int) -> BaseModel:
-    """Errors: `HttpProblem` with `bad_json` or `too_large`; `ValidationError`."""
+    """Errors: `HttpProblem` with `bad_json` or `too_large`; `Invalid`."""
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
@@ -146,4 +146,4 @@ async def _body(request: Request, kind: type[BaseModel], most: int) -> BaseModel
         kinds = {fault["type"] for fault in error.errors(include_url=False, include_input=False)}
         if "json_invalid" in kinds:
             raise HttpProblem(400, "bad_json", "The body is not JSON.") from None
-        raise
+        raise invalid(error) from None

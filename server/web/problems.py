@@ -82,9 +82,6 @@ def problem_of(error: Exception) -> Problem:
             return Problem(
                 title=_TITLES[error.status], status=error.status, code=error.code, detail=error.detail
             )
-        case ValidationError():
-            field, detail = first_fault(error)
-            return Problem(title=_TITLES[422], status=422, code="invalid", detail=detail, field=field)
         case _:
             return Problem(
                 title=_TITLES[500],
@@ -143,12 +140,25 @@ def decoding_refusal(error: ValidationError, raw: str) -> Refused:
             return Refused("invalid", detail, field=field, frame_id=frame_id)
 
 
+def invalid(error: ValidationError) -> errors.Invalid:
+    """What is wrong with something that a client said. (Of anything else it is a bug, and none of the client's.)"""
+    field, detail = first_fault(error)
+    return errors.Invalid("invalid", detail, field=field)
+
+
 def first_fault(error: ValidationError, skip: int = 0) -> tuple[str | None, str]:
     """The field that is wrong, and a sentence about it."""
     fault = error.errors(include_url=False, include_input=False)[0]
     places = [str(place) for place in fault["loc"][skip:]]
-    field = ".".join(places) or None
-    sentence = "There is no such field." if fault["type"] == "extra_forbidden" else f"{fault['msg']}."
+    # Where there are several types for a field, pydantic names the one that was tried: that is ours to know.
+    field = ".".join(place for place in places if not (place[:1].isupper() or "[" in place)) or None
+    match fault["type"]:
+        case "extra_forbidden":
+            sentence = "There is no such field."
+        case "value_error":
+            sentence = f"{fault['msg'].removeprefix('Value error, ')}."
+        case _:
+            sentence = f"{fault['msg']}."
     return field, f"{field}: {sentence}" if field else sentence
 
 

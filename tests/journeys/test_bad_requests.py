@@ -15,6 +15,7 @@ from tests.support.documented import documented_codes
 from tests.support.house import House
 
 CONVERSATIONS = "/v1/conversations"
+IMPORT = f"{CONVERSATIONS}/import"
 LONG_AGO = "9" * 15 + ".cnv_1"
 
 
@@ -31,6 +32,12 @@ class Bad:
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
+def tool(value: bytes) -> Bad:
+    """A tool whose schema has a value that cannot be kept."""
+    body = b'{"settings":{"tools":[{"name":"t","parameters":{"x":%b}}]}}' % value
+    return Bad("POST", CONVERSATIONS, 422, "invalid", "settings.tools.0.parameters", body)
+
+
 BAD = {
     "half of a JSON": Bad("POST", CONVERSATIONS, 400, "bad_json", body=b'{"title":'),
     "bytes that are no UTF-8": Bad("POST", CONVERSATIONS, 400, "bad_json", body=b'{"title":"\xff"}'),
@@ -41,6 +48,24 @@ BAD = {
     "a long title": Bad("POST", CONVERSATIONS, 422, "invalid", "title", b'{"title":"%b"}' % (b"x" * 201)),
     "a nested field": Bad(
         "POST", CONVERSATIONS, 422, "invalid", "settings.temperature", b'{"settings":{"temperature":3}}'
+    ),
+    "a number beyond 64 bits": tool(b"1" * 30),
+    "a number that is none": tool(b"NaN"),
+    "a name with a NUL": tool(rb'{"a\u0000b":1}'),
+    "nested beyond what is kept": tool(b'{"a":' * 60 + b"1" + b"}" * 60),
+    "a time before all time": Bad(
+        "POST", IMPORT, 422, "invalid", "created_at", b'{"created_at":"0001-01-01T00:00:00+14:00"}'
+    ),
+    "a search after all time": Bad(
+        "GET", "/v1/search?q=a&from=9999-12-31T23:59:59-14:00", 422, "invalid", "from"
+    ),
+    "a setting of a send": Bad(
+        "POST",
+        f"{CONVERSATIONS}/cnv_1/messages",
+        422,
+        "invalid",
+        "reply.temperature",
+        b'{"text":"x","reply":{"temperature":3}}',
     ),
     "a body of 2 MB": Bad("POST", CONVERSATIONS, 413, "too_large", body=b" " * 2_000_000),
     "another method": Bad("PUT", CONVERSATIONS, 405, "method_not_allowed"),

@@ -54,6 +54,9 @@ async def test_unread_counts_what_others_wrote_after_me(ada: Http, grace: Http) 
     await say(grace, conversation, "and I say")
     assert (await listed(grace, conversation))["unread"] == 0
     assert (await listed(ada, conversation))["unread"] == 1
+    assert (await ada.ask("PUT", place, {"read": 10**30}))["unread"] == 0  # all there is, and no more
+    await say(grace, conversation, "and something new")
+    assert (await listed(ada, conversation))["unread"] == 1
 
 
 async def test_pinned_is_each_person_s_own(ada: Http, grace: Http) -> None:

@@ -1,15 +1,16 @@
 """Finding messages again."""
 
-from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from server.domain.errors import Conflict
+from server.domain.keepable import Moment
 from server.domain.message import Role
 from server.queries.search import Search
 from server.search.contract import MAX_TOTAL, DirectAccess, DirectSearch, Found, SearchQuery
 from server.web.operations import Call, Operation
+from server.web.problems import invalid
 
 _TAG = "Search"
 _PARAMETERS = (
@@ -36,19 +37,13 @@ class SearchParameters(BaseModel):
     conversation: str | None = Field(default=None, max_length=64)
     user: str | None = Field(default=None, max_length=128)
     role: Role | None = None
-    since: datetime | None = Field(default=None, alias="from")
-    until: datetime | None = Field(default=None, alias="to")
+    since: Moment | None = Field(default=None, alias="from")
+    until: Moment | None = Field(default=None, alias="to")
     topic: str | None = Field(default=None, max_length=100)
     language: str | None = Field(default=None, max_length=8)
     order: Literal["score", "time"] = "score"
     limit: int = Field(default=20, ge=1, le=100)
     offset: int = Field(default=0, ge=0, le=MAX_TOTAL)
-
-    @field_validator("since", "until")
-    @classmethod
-    def _somewhere(cls, moment: datetime | None) -> datetime | None:
-        """A time without a zone is taken for UTC."""
-        return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 class SearchRoutes:
@@ -74,7 +69,10 @@ class SearchRoutes:
 
     async def search(self, call: Call) -> Found:
         """Find messages in one's own conversations."""
-        wanted = SearchParameters.model_validate({name: value for name, value in call.query.items() if value})
+        try:
+            wanted = SearchParameters.model_validate({n: value for n, value in call.query.items() if value})
+        except ValidationError as error:
+            raise invalid(error) from None
         query = SearchQuery(
             reader=call.user.id,
             text=wanted.q,

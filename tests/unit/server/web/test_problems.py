@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from realtime.session import CloseCode
 from server.domain import errors
-from server.web.problems import HttpProblem, problem_of, refusal_of, response_of
+from server.web.problems import HttpProblem, invalid, problem_of, refusal_of, response_of
 
 PROTOCOL = Path("docs/protocol.md").read_text()
 DOCUMENTED = dict(re.findall(r"^\| (`[a-z_`, ]+`) \| (\d{3}) \|", PROTOCOL, re.MULTILINE))
@@ -85,19 +86,31 @@ def test_a_bug_tells_nothing_but_its_number(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_what_does_not_fit_a_model_names_its_field() -> None:
-    """A body that pydantic refuses is `invalid`, with the place as a path."""
+    """A body that pydantic refuses is `invalid`, with the place as a path, and without the names of our types."""
 
     class Inner(BaseModel):
         n: int
 
     class Outer(BaseModel):
-        inner: Inner
+        inner: Inner | Literal[False]
 
     with pytest.raises(ValidationError) as caught:
         Outer.model_validate({"inner": {"n": "x"}})
-    problem = problem_of(caught.value)
+    problem = problem_of(invalid(caught.value))
     assert (problem.status, problem.code, problem.field) == (422, "invalid", "inner.n")
     assert problem.detail.startswith("inner.n: ")
+
+
+def test_what_does_not_fit_a_model_of_ours_is_a_bug() -> None:
+    """Something stored that cannot be read is no fault of whoever asks for it."""
+
+    class Stored(BaseModel):
+        n: int
+
+    with pytest.raises(ValidationError) as caught:
+        Stored.model_validate({"n": "x"})
+    problem = problem_of(caught.value)
+    assert (problem.status, problem.code, problem.field) == (500, "internal", None)
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 413])
