@@ -19,10 +19,12 @@ class AuditEntry(BaseModel):
     correlation: str | None = Field(description="The request or frame that all of it goes back to.")
     causation: str | None = Field(description="The id of the event that led to it.")
     id: str
-    data: dict[str, Any] = Field(description="Its fields; `text` is empty where it was taken back since.")
+    data: dict[str, Any] = Field(
+        description="Its fields; what was said is empty where it was taken back since."
+    )
 
 
 def without_text(data: dict[str, Any]) -> dict[str, Any]:
     """What is left of an event whose message was taken back."""
-    gone: dict[str, Any] = {"text": "", "reasoning": "", "citations": [], "tool_calls": []}
+    gone: dict[str, Any] = {"text": "", "reasoning": "", "citations": [], "tool_calls": [], "results": []}
     return data | {name: nothing for name, nothing in gone.items() if name in data}

@@ -13,6 +13,7 @@ from server.domain.conversation import MAX_TEXT, Conversation, Title
 from server.domain.errors import Invalid
 from server.domain.events import ConversationCreated, Event, MessageImported
 from server.domain.ids import MessageId, new_id
+from server.domain.keepable import Moment
 from server.domain.message import ENDED, Message, Role, Status
 from server.domain.settings import ReplySettings
 
@@ -32,7 +33,7 @@ class PortableMessage(BaseModel):
     user: str | None = None
     text: str = Field(max_length=10 * MAX_TEXT)
     status: Status = "completed"
-    created_at: datetime
+    created_at: Moment
     reply_to: MessageId | None = None
     retracted: bool = False
     provider: str | None = Field(default=None, max_length=64)
@@ -53,7 +54,7 @@ class Portable(BaseModel):
     title: Title = ""
     character: str | None = Field(default=None, description="The name of who answered; only told.")
     settings: ReplySettings = ReplySettings()
-    created_at: datetime
+    created_at: Moment
     messages: list[PortableMessage]
 
 
@@ -63,8 +64,14 @@ def portable(
     messages: list[Message],
     about: dict[str, dict[str, object]],
 ) -> Portable:
-    """The document of a conversation; `about` is what is known of each message's text."""
-    told = [PortableMessage.model_validate(one).model_copy(update=about.get(one.id, {})) for one in messages]
+    """The document of a conversation; `about` is what is known of each message's text.
+
+    The topics of what was taken back are its own words: nothing is told of it.
+    """
+    told = [
+        PortableMessage.model_validate(one).model_copy(update={} if one.retracted else about.get(one.id, {}))
+        for one in messages
+    ]
     return Portable(
         title=conversation.title,
         character=character,

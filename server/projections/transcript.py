@@ -12,7 +12,7 @@ from pymongo import ASCENDING, IndexModel, InsertOne, UpdateMany, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
-from server.domain.events import MessageCreated, MessageImported, ReplyEnded
+from server.domain.events import MessageCreated, MessageImported, MessageRetracted, ReplyEnded
 from server.enrichment.enricher import Enricher, Enrichment
 from server.projections.contract import Fact, Side
 from server.storage.apply import effects
@@ -28,7 +28,7 @@ class Transcript:
     """`server.projections.contract.Projection`."""
 
     name = "transcript"
-    version = 1
+    version = 2
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], enricher: Enricher) -> None:
         self._database = database
@@ -91,6 +91,8 @@ def _text(fact: Fact) -> tuple[str, str] | None:
         return event.message, event.text
     if isinstance(event, ReplyEnded):
         return event.reply, event.text
+    if isinstance(event, MessageRetracted):
+        return event.message, ""  # its topics were its own words
     return None
 
 

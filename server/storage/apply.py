@@ -157,7 +157,11 @@ def _message_edited(event: events.MessageEdited, to: Effects) -> None:
 
 
 def _message_retracted(event: events.MessageRetracted, to: Effects) -> None:
-    _set_message(event.message, {"text": "", "retracted": True}, to)
+    gone: dict[str, Any] = {"tool_calls": [], "tool_results": []}
+    _set_message(
+        event.message, {"text": "", "reasoning": None, "citations": [], **gone, "retracted": True}, to
+    )
+    to.replies.append(UpdateOne({"_id": event.message}, {"$set": gone}))
 
 
 def _branch_chosen(event: events.BranchChosen, to: Effects) -> None:

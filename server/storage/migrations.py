@@ -73,4 +73,25 @@ async def _open(database: Database, conversation: str) -> dict[str, dict[str, An
     return found
 
 
-_MIGRATIONS: dict[str, Callable[[Database], Awaitable[None]]] = {"branches": _branches}
+async def _retracted(database: Database) -> None:
+    """What was taken back had lost its text alone: its thinking, its sources and its calls go as well."""
+    calls: dict[str, Any] = {"tool_calls": [], "tool_results": []}
+    gone: dict[str, Any] = {**calls, "reasoning": None, "citations": []}
+    names: list[str] = []
+    async for message in database["messages"].find({"retracted": True}, {"_id": 1}):
+        names.append(message["_id"])
+        if len(names) == _BATCH:
+            await _empty(database, names, gone, calls)
+            names.clear()
+    await _empty(database, names, gone, calls)
+
+
+async def _empty(database: Database, names: list[str], gone: dict[str, Any], calls: dict[str, Any]) -> None:
+    await database["messages"].update_many({"_id": {"$in": names}}, {"$set": gone})
+    await database["replies"].update_many({"_id": {"$in": names}}, {"$set": calls})
+
+
+_MIGRATIONS: dict[str, Callable[[Database], Awaitable[None]]] = {
+    "branches": _branches,
+    "retracted": _retracted,
+}

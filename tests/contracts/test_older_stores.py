@@ -14,6 +14,7 @@ from server.domain.upcasting import Before, upcast
 from server.storage.apply import effects
 from server.storage.database import database
 from server.storage.event_store import EventStore
+from server.storage.migrations import migrate
 from server.storage.pages import Cut
 from server.storage.reads import Reads
 
@@ -131,6 +132,33 @@ async def test_what_the_old_events_make_today_is_what_was_made_of_the_old_docume
     conversation, version = await Reads().conversation_at(CONVERSATION)
     assert version == made["version"]
     assert conversation.head == made["head"]
+
+
+async def test_what_was_taken_back_loses_all_that_came_with_it(mongodb_url: str) -> None:
+    """An earlier version emptied the text alone; other messages keep what they have."""
+    said = {"reasoning": "a secret", "citations": [{"url": "x"}], "tool_calls": [{"id": "1"}]}
+    results = {"tool_results": [{"id": "1", "output": "another"}]}
+    async with AsyncMongoClient[dict[str, Any]](mongodb_url) as client:
+        old = client[f"test_{uuid7().hex}"]
+        place: dict[str, Any] = {"conversation": CONVERSATION, "parent": None}
+        back = {"_id": ANSWER, "seq": 1, "retracted": True, "text": ""}
+        await old["messages"].insert_one(back | place | said | results)
+        await old["messages"].insert_one({"_id": OWED, "seq": 2, "retracted": False} | place | said)
+        await old["replies"].insert_one({"_id": ANSWER, "tool_calls": said["tool_calls"]} | results)
+        await migrate(old)
+        gone, kept = [await old["messages"].find_one({"_id": name}) for name in (ANSWER, OWED)]
+        reply = await old["replies"].find_one({"_id": ANSWER})
+        await client.drop_database(old.name)
+    assert gone is not None
+    assert (gone["reasoning"], gone["citations"], gone["tool_calls"], gone["tool_results"]) == (
+        None,
+        [],
+        [],
+        [],
+    )
+    assert kept is not None
+    assert kept["reasoning"] == "a secret"
+    assert reply == {"_id": ANSWER, "tool_calls": [], "tool_results": []}
 
 
 def test_an_upcaster_leads_through_every_form() -> None:

@@ -118,6 +118,26 @@ async def test_thinking_and_sources_stand_apart(house: House, ada: Http) -> None
     assert (cited["url"], cited["title"]) == ("https://example.org/owls", "A source")
 
 
+async def test_what_is_taken_back_takes_all_with_it(house: House, ada: Http) -> None:
+    """No thinking, source, call or result of it is left where people look, and nobody gives results any more."""
+    conversation = await ada.conversation(settings={"tools": [LOOK]})
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(conversation)
+        asked = f"think 9 tokens, cite https://example.org/owls, {USE}"
+        called = (await device.send(conversation, asked))["reply"]
+        await device.until_end(called)
+        path, output = f"/v1/replies/{called}/tool-results", "say 7 tokens, which nobody else may know"
+        goes_on = await ada.post(path, {"results": [{"id": "call_1", "output": output}]}, status=202)
+        await device.until_end(goes_on["reply"])
+        await device.ask("retract", message=called)
+    message, reply = await ada.get(f"/v1/messages/{called}"), await ada.get(f"/v1/replies/{called}")
+    left = {name: message[name] for name in ("text", "reasoning", "citations", "tool_calls", "tool_results")}
+    assert left == {"text": "", "reasoning": None, "citations": [], "tool_calls": [], "tool_results": []}
+    assert (reply["tool_calls"], reply["tool_results"]) == ([], [])
+    entries = await ada.get(f"/v1/conversations/{conversation}/audit?limit=200")
+    assert output not in json.dumps(entries)
+
+
 async def test_settings_reach_the_model_or_are_told(house: House, ada: Http) -> None:
     """What a model takes arrives; what it does not is left out with a notice; what changes the meaning is refused."""
     conversation = await ada.conversation()
