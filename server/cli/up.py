@@ -112,7 +112,6 @@ def _web(settings: Settings, port: int, environment: Mapping[str, str]) -> Progr
 
 def _worker(settings: Settings, number: int, environment: Mapping[str, str]) -> Program:
     ready_file = settings.data_dir.resolve() / f"worker-{number}.ready"
-    ready_file.unlink(missing_ok=True)
 
     async def ready() -> bool:
         return ready_file.exists()
@@ -122,6 +121,7 @@ def _worker(settings: Settings, number: int, environment: Mapping[str, str]) -> 
         argv=[sys.executable, "-m", "server", "worker", "--ready-file", str(ready_file)],
         log=settings.data_dir / "logs" / f"worker-{number}.log",
         ready=ready,
+        prepare=lambda: ready_file.unlink(missing_ok=True),
         environment=environment,
         stop_within=_DRAIN_SECONDS,
     )

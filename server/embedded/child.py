@@ -37,7 +37,8 @@ _CALM = 30.0
 class Program:
     """What a child runs, and how it is treated. Times are seconds.
 
-    `ready` is asked again and again until it answers True, and raises nothing for "not yet".
+    `ready` is asked again and again until it answers True, and raises nothing for "not yet"; `prepare` is called before
+    each start, and takes away what a killed life left that would look ready.
     `environment` is laid over this process's own. `mends` says, for words in the log of a failed start,
     what mends it. `stop_within` is how long a graceful stop may take
     before the program and all it started are killed.
@@ -47,6 +48,7 @@ class Program:
     argv: Sequence[str]
     log: Path
     ready: Callable[[], Awaitable[bool]]
+    prepare: Callable[[], None] = lambda: None
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     mends: Mapping[str, str] = field(default_factory=dict[str, str])
     start_within: float = 60.0
@@ -122,6 +124,7 @@ class Child:
         self._out(f"{self.program.name}: {line}")
 
     def _start(self) -> None:
+        self.program.prepare()
         with open_log(self.program.log) as log:
             self._log_start = log.tell()
             environment = {**os.environ, **self.program.environment}

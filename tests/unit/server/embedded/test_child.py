@@ -21,14 +21,14 @@ RUN = "open('ready', 'w').close(); time.sleep(60)"
 
 def program(folder: Path, code: str, **more: Any) -> Program:
     """A program that runs `code` in `folder`, and is ready when it has made the file `ready` there."""
-    (folder / "ready").unlink(missing_ok=True)
+    made = folder / "ready"
 
     async def ready() -> bool:
-        return (folder / "ready").exists()
+        return made.exists()
 
     code = f"import os, signal, subprocess, sys, time; os.chdir({str(folder)!r}); {code}"
-    argv = [sys.executable, "-c", code]
-    return Program(**{"name": "toy", "argv": argv, "log": folder / "toy.log", "ready": ready} | more)
+    given = {"name": "toy", "argv": [sys.executable, "-c", code], "log": folder / "toy.log", "ready": ready}
+    return Program(**given | {"prepare": lambda: made.unlink(missing_ok=True)} | more)
 
 
 async def until_gone(pid: int) -> None:
@@ -81,6 +81,29 @@ async def test_starts_again_after_a_crash(tmp_path: Path) -> None:
         await wait_until(again)
         assert child.pid != first
     assert any("was ended by SIGKILL; starting again in 0.1 s" in line for line in said)
+
+
+async def test_what_a_killed_life_left_makes_none_ready(tmp_path: Path) -> None:
+    """The next one is ready when it says so itself."""
+    (tmp_path / "go").touch()
+    said: list[str] = []
+    code = f"\nwhile not os.path.exists('go'): time.sleep(0.01)\n{RUN}"
+    async with Child(program(tmp_path, code), said.append, chance=lambda: 0.0) as child:
+        await child.wait_ready()
+        (tmp_path / "go").unlink()
+        os.kill(child.pid, signal.SIGKILL)
+
+        async def again() -> bool:
+            return child.starts == 2
+
+        await wait_until(again)
+        assert not (tmp_path / "ready").exists()
+        (tmp_path / "go").touch()
+
+        async def ready_again() -> bool:
+            return sum("ready in" in line for line in said) == 2
+
+        await wait_until(ready_again)
 
 
 async def test_a_crash_takes_its_own_children_along(tmp_path: Path) -> None:
