@@ -26,6 +26,8 @@ _log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 2.0
 _PLACE_SECONDS = 1.0
+_CARRIED = 4_000
+"""Code points of a message that a job carries."""
 
 
 class Announcer:
@@ -80,9 +82,15 @@ class Announcer:
         await self.publish(event.conversation, records)
         await self.enqueue(event, version, place)
 
-    async def enqueue(self, requested: events.ReplyRequested, version: int, place: int) -> None:
-        """Give a reply to the workers, of which the clients know its place."""
-        lane, payload = self.lane(requested.settings), owed(requested, version, place)
+    async def enqueue(
+        self,
+        requested: events.ReplyRequested,
+        version: int,
+        place: int,
+        said: Mapping[str, str] | None = None,
+    ) -> None:
+        """Give a reply to the workers, of which the clients know its place; `said` is what it answers, as `asked`."""
+        lane, payload = self.lane(requested.settings), owed(requested, version, place) | dict(said or {})
         try:
             await self._queue.enqueue(lane, requested.reply, requested.user, payload)
         except Unavailable as error:
@@ -200,6 +208,22 @@ def owed(requested: events.ReplyRequested, version: int, place: int) -> dict[str
         "siblings": " ".join(requested.siblings),
         "version": str(version),
         "place": str(place),
+    }
+
+
+def asked(created: events.MessageCreated, since: int, until: int) -> dict[str, str]:
+    """What a job may say besides: the message that it answers, where that was all that was said between two versions.
+
+    A long one is left to be read from the store.
+    """
+    if len(created.text) > _CARRIED:
+        return {}
+    return {
+        "since": str(since),
+        "until": str(until),
+        "asked_seq": str(created.seq),
+        "parent": created.parent or "",
+        "text": created.text,
     }
 
 

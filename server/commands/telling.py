@@ -13,6 +13,7 @@ from realtime.log.contract import Record
 from realtime.signals.contract import Signals
 from server.commands.announce import (
     Announcer,
+    asked,
     conversation_updated,
     ending,
     message_created,
@@ -70,7 +71,7 @@ class Telling:
                 told = await self._announcer.publish(conversation, records)
         for event, version, at in to_queue:
             if told:
-                await self._announcer.enqueue(event, version, at)
+                await self._announcer.enqueue(event, version, at, _asked(decided, event))
             else:
                 _log.warning("accepted, not told: left to the sweeper", reply=event.reply)
         for event in decided.events:
@@ -121,6 +122,19 @@ class Telling:
             await self._signals.send(SIGNAL, reply)
         except EngineAway:
             _log.warning("cancel signal lost: its worker will see the mark", reply=reply)
+
+
+def _asked(decided: Decided, requested: events.ReplyRequested) -> dict[str, str]:
+    """What a reply answers, where that was all that was said by the decision: an edit leaves a branch as well."""
+    until = decided.version
+    for event in decided.events:
+        if (
+            isinstance(event, events.MessageCreated)
+            and event.message == requested.message
+            and not event.siblings
+        ):
+            return asked(event, until - len(decided.events), until)
+    return {}
 
 
 _ABOUT = (events.ConversationChanged, events.ConversationArchived)

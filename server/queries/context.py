@@ -13,7 +13,7 @@ from server.cache.contract import Cache
 from server.domain.errors import NotFound
 from server.domain.reply import Reply
 from server.domain.summary import clipped, latest
-from server.queries.windows import Passage, Windows
+from server.queries.windows import Passage, Question, Windows
 from server.storage.reads import Reads
 from server.storage.summaries import Summaries
 
@@ -46,6 +46,10 @@ class Context:
 class Told:
     """What leads to a message, that one at the end, and how its reply is to be made."""
 
+    version: int
+    """Of the conversation, before they were read."""
+    head: str | None
+    """The last message of the chosen branch then."""
     instructions: str
     passages: list[Passage]
 
@@ -60,11 +64,20 @@ class Contexts:
         self._characters = KeptCharacters(reads, cache)
         self._windows = Windows(reads, cache)
 
-    async def told(self, conversation: str, message: str) -> Told:
-        """What a reply to a message is made of, whoever makes it. Errors: `NotFound`, `Unavailable`."""
+    async def told(self, conversation: str, message: str, question: Question | None = None) -> Told:
+        """What a reply to a message is made of, whoever makes it. Errors: `NotFound`, `Unavailable`.
+
+        `question`: what the message says, where that is known.
+        """
         known, version = await self._reads.conversation_at(conversation)
         instructions = await self._instructions(known.character)
-        return Told(instructions, await self._windows(conversation, version, message))
+        return Told(
+            version, known.head, instructions, await self._windows(conversation, version, message, question)
+        )
+
+    async def ended(self, conversation: str, version: int, told: Told, reply: Passage) -> None:
+        """A reply was made of what was told, and nothing else happened since: the next one goes on from there."""
+        await self._windows.ended(conversation, version, told.passages, reply)
 
     async def __call__(
         self, reply: Reply, model: str, window: int, count: Count | None = None, told: Told | None = None

@@ -98,9 +98,12 @@ class EventStore:
         """
         return (await self._append(events, expected, actor, correlation))[0]
 
-    async def append_end(self, events: Sequence[Event], *, actor: str) -> bool:
-        """Append the end of a reply; returns whether its conversation owes another one then. Errors: likewise."""
-        return (await self._append(events, None, actor, None))[1]
+    async def append_end(self, events: Sequence[Event], *, actor: str) -> tuple[int, bool]:
+        """Append the end of a reply. Errors: likewise.
+
+        Returns the stream's version then, and whether its conversation owes another reply.
+        """
+        return await self._append(events, None, actor, None)
 
     async def _append(
         self, events: Sequence[Event], expected: int | None, actor: str, correlation: str | None

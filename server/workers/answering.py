@@ -9,8 +9,11 @@ from providers.health import Health
 from providers.profiles import Profile, context_of, profile
 from providers.registry import Registry
 from providers.tokens import counts
+from realtime.queue.contract import Job
 from server.domain.reply import Reply
 from server.queries.context import Context, Contexts, Told
+from server.queries.windows import Passage
+from server.workers.passages import question_of
 
 UNKNOWN = "unknown"
 """In place of a model that the provider could not name; the chain asks again."""
@@ -42,9 +45,14 @@ class Answering:
         except ProviderError:
             return UNKNOWN
 
-    async def told(self, conversation: str, message: str) -> Told:
-        """What leads to a message. Errors: `NotFound`, `Unavailable`."""
-        return await self._contexts.told(conversation, message)
+    async def told(self, job: Job) -> Told:
+        """What leads to the message that a job's reply answers. Errors: `NotFound`, `Unavailable`."""
+        said = job.payload
+        return await self._contexts.told(said["conversation"], said["message"], question_of(said))
+
+    async def answered(self, told: Told, conversation: str, version: int, answer: Passage) -> None:
+        """An answer to what was told has ended; at `version` that is all its conversation says. It raises nothing."""
+        await self._contexts.ended(conversation, version, told, answer)
 
     async def context(self, reply: Reply, provider: str, model: str, told: Told) -> Context:
         """What the model gets to see, counted as it counts. Errors: `NotFound`, `Unavailable`, `UnknownProvider`."""

@@ -12,7 +12,7 @@ A new feature is a stage before or after the provider, never another branch in h
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -28,7 +28,7 @@ from server.commands.announce import Announcer, draft_header, ending, reply_ende
 from server.commands.line import Line
 from server.domain import wire
 from server.domain.errors import ChatError, NotFound, StaleAttempt, Unavailable
-from server.domain.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
+from server.domain.events import Event, ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
 from server.domain.reply import Reply
 from server.queries.context import Context, Told
 from server.sagas.reply.ends import Ends, closing
@@ -49,6 +49,7 @@ from server.storage.event_store import EventStore
 from server.storage.reads import Reads
 from server.workers.answering import Answering
 from server.workers.generation import Generation, stopped_or_done
+from server.workers.passages import answer_of, undisturbed
 
 _log = structlog.get_logger(__name__)
 
@@ -70,6 +71,8 @@ class _Making:
     generation: Generation
     told: asyncio.Task[Told]
     """What it answers, and what came before: read since the job was claimed."""
+    claimed: int = 0
+    """The conversation's version with this attempt."""
     step: Step = Step.VALIDATED
     context: Context | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -114,7 +117,7 @@ class ReplyJob:
 
         Errors: `Unavailable`: it is left to another time; `StaleAttempt`, `StaleWriter`: it is in other hands now.
         """
-        told = asyncio.create_task(self._answering.told(job.payload["conversation"], job.payload["message"]))
+        told = asyncio.create_task(self._answering.told(job))
         try:
             await self._run(job, stop, told)
         finally:
@@ -204,7 +207,7 @@ class ReplyJob:
         """
         started, writer = making.started, making.writer
         await making.ready.wait()
-        await self._store.append([started], actor=self._worker)
+        making.claimed = await self._store.append([started], actor=self._worker)
         head: dict[str, Any] = {"conversation": started.conversation, "reply": started.reply}
         header = draft_header(status="running", provider=started.provider, model=started.model)
         event = wire.ReplyStarted(
@@ -278,7 +281,8 @@ class ReplyJob:
     async def _finish(self, making: _Making, ended: ReplyEnded) -> bool:
         if isinstance(ended, ReplyCompleted):
             await self._leave_word(making.job, ended)
-        others_wait = await self._save(making, ended)
+        events = closing(making.reply, ended, making.started.provider, making.started.model)
+        version, others_wait = await self._save(ended, events)
         making.writer.close(reply_ended(ended).body())
         try:
             async with within(Step.COMPLETED):
@@ -286,7 +290,17 @@ class ReplyJob:
         except TooLate:
             # The publisher goes on trying, and snapshots show what is stored.
             _log.warning("the end is stored and not yet told", reply=ended.reply)
+        await self._keep(making, ended, version, version - len(events))
         return others_wait
+
+    async def _keep(self, making: _Making, ended: ReplyEnded, version: int, followed: int) -> None:
+        """For the next reply: what this one was made of, and its own text, if nothing else has happened meanwhile."""
+        if making.context is None:
+            return
+        told = await making.told
+        if undisturbed(told, ended.reply, making.claimed, followed):
+            answer = answer_of(making.job.payload, making.reply, ended)
+            await self._answering.answered(told, ended.conversation, version, answer)
 
     async def _leave_word(self, job: Job, whole: ReplyCompleted) -> None:
         """From here on whoever takes over saves this, and does not ask the model."""
@@ -296,10 +310,8 @@ class ReplyJob:
         except (EngineAway, TimeoutError) as error:
             _log.warning("the queue is away: the whole is only here", reply=job.id, error=repr(error))
 
-    async def _save(self, making: _Making, ended: ReplyEnded) -> bool:
+    async def _save(self, ended: ReplyEnded, events: Sequence[Event]) -> tuple[int, bool]:
         """Store the end, however long the database is away: what was generated is not paid for twice."""
-        started = making.started
-        events = closing(making.reply, ended, started.provider, started.model)
         until = asyncio.get_running_loop().time() + LIMITS[Step.SAVED]
         failures = 0
         while True:

@@ -165,18 +165,18 @@ class Runner:
         except (StaleAttempt, StaleWriter):
             # Not finished: the delivery is the other worker's lease now.
             self.counts["refused"] += 1
-            _log.info("in other hands", job=job.payload)
+            _log.info("in other hands", reply=job.id)
         except (Unavailable, EngineAway) as error:
             # Whoever claims it then finds in the store how far it came. It is not the job's fault: it does not count.
-            _log.warning("left to another time", job=job.payload, error=str(error))
+            _log.warning("left to another time", reply=job.id, error=str(error))
             await self._try_again(job, str(error), counts=False)
         except Exception as error:  # noqa: BLE001 - the worker's boundary: one job must not take the others with it
-            _log.exception("a bug ended a job", job=job.payload)
+            _log.exception("a bug ended a job", reply=job.id)
             await self._try_again(job, repr(error), counts=True)
 
     async def _give_up(self, job: Job) -> None:
         reason = f"given to a worker {job.deliveries - 1} times, and never done"
-        _log.error("giving a job up", job=job.payload, reason=reason)
+        _log.error("giving a job up", reply=job.id, reason=reason)
         await self._work.give_up(job)
         await self._queue.bury(self._worker, job, reason)
         self.counts["given_up"] += 1
@@ -188,7 +188,7 @@ class Runner:
         try:
             await self._queue.retry(self._worker, job, delay, reason[:1000], counts=counts)
         except EngineAway as error:
-            _log.warning("left to its lease", job=job.payload, error=str(error))
+            _log.warning("left to its lease", reply=job.id, error=str(error))
 
     async def _drain(self) -> None:
         if not self._active:
@@ -218,7 +218,7 @@ class Runner:
             task, _ = by_id[job.id]
             if not task.done():
                 self.counts["lost"] += 1
-                _log.warning("lost a lease: in other hands", job=job.payload)
+                _log.warning("lost a lease: in other hands", reply=job.id)
                 task.cancel()
 
     async def _see_marks(self) -> None:

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from realtime.redis import command_client, subscription_client
 from server.cache.levels import Levels
-from server.queries.windows import MOST, Passage, Windows, passage
+from server.domain.conversation import first_in_line
+from server.queries.context import Told
+from server.queries.windows import MOST, Passage, Question, Windows, passage
+from server.workers.passages import question_of, undisturbed
 from tests.support.random_talk import VERBS, Talk, talking
 
 STEPS = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 9_999)), min_size=20, max_size=60)
@@ -84,6 +87,45 @@ def test_a_window_is_what_the_store_says(play: Played, steps: list[tuple[str, in
             _, version = await talk.reads.conversation_at(talk.conversation)
             window = await chance.choice(windows)(talk.conversation, version, last)
             assert seen(window) == seen(await stored(talk, last))
+
+    play(scene)
+
+
+@QUICK
+@given(steps=STEPS)
+def test_a_worker_goes_on_from_what_it_knows(play: Played, steps: list[tuple[str, int]]) -> None:
+    """With what sends left in the queue, and what replies left behind: the same as reading without any cache."""
+
+    async def scene(talk: Talk, windows: list[Windows]) -> None:
+        await talk.begin()
+        making: dict[str, tuple[Told, int]] = {}
+        questions: dict[str, Question] = {}
+        for verb, choice in steps:
+            chance = random.Random(choice)
+            mine = chance.choice(windows)
+            state, version = await talk.reads.conversation_at(talk.conversation)
+            first = first_in_line({name: opened.seq for name, opened in state.open.items()})
+            told: Told | None = None
+            if first is not None:
+                asked = (await talk.reads.reply(first)).message
+                read = await mine(talk.conversation, version, asked, questions.get(asked))
+                assert seen(read) == seen(await stored(talk, asked))
+                told = Told(version, state.head, "", read)
+            before = set(talk.running)
+            await talk.do(verb, chance)
+            talk.log.held.clear()
+            _, now = await talk.reads.conversation_at(talk.conversation)
+            for reply in talk.running.keys() - before:
+                assert told
+                making[reply] = told, now
+            for reply in before - talk.running.keys():
+                known, claimed = making.pop(reply)
+                if undisturbed(known, reply, claimed, version):
+                    ended = passage(await talk.reads.message(reply))
+                    await mine.ended(talk.conversation, now, known.passages, ended)
+            for job in await talk.queue.jobs(f"lane-{talk.name}"):
+                if (question := question_of(job.payload)) is not None:
+                    questions[question.passage.id] = question
 
     play(scene)
 

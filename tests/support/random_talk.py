@@ -90,6 +90,7 @@ class Talk:
     reads: Reads
     store: EventStore
     log: HeldLog
+    queue: RedisQueue
     announcer: Announcer
     send: SendMessage
     cancel: CancelReply
@@ -287,7 +288,8 @@ async def talking(mongodb_url: str, redis_url: str) -> AsyncGenerator[Talk]:
         subscription_client(redis_url) as feed,
     ):
         reads, store, log = Reads(), EventStore(client), HeldLog(engine)
-        announcer, signals = Announcer(log, RedisQueue(engine), f"lane-{name}"), RedisSignals(engine, feed)
+        queue, signals = RedisQueue(engine), RedisSignals(engine, feed)
+        announcer = Announcer(log, queue, f"lane-{name}")
         settings = SettingsInForce(reads, ReplySettings(), ())
         telling, line = Telling(reads, announcer, signals), Line(reads, store, announcer)
         accepting = Accepting(store, reads, settings, announcer, telling, now)
@@ -297,6 +299,7 @@ async def talking(mongodb_url: str, redis_url: str) -> AsyncGenerator[Talk]:
             reads,
             store,
             log,
+            queue,
             announcer,
             SendMessage(accepting),
             CancelReply(store, reads, Writes(), announcer, line, signals, now),
