@@ -28,6 +28,7 @@ from providers.errors import (
     TimedOut,
     Truncated,
 )
+from providers.patience import Patience
 from providers.retries import RetryBudget, pause, worth_retrying
 from providers.sse import BodyCollector, EventSplitter, EventTooLong
 
@@ -113,11 +114,15 @@ async def _answer(
                 response = await stack.enter_async_context(opening)
         except TimeoutError:
             raise _timed_out(provider, reading, last=reading.whole) from None
-        chunks = await stack.enter_async_context(aclosing(response.aiter_bytes()))
+        # Each layer between costs every token; of a body that is not packed there is nothing to unpack.
+        body = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+        chunks = await stack.enter_async_context(aclosing(body))
+        patience = Patience()
+        stack.callback(patience.close)
         splitter = BodyCollector() if reading.whole else EventSplitter()
         chunk: bytes | None = b""
         while chunk is not None and not reading.ended:
-            chunk = await _next(chunks, deadline, provider, reading, last=deadline == end)
+            chunk = await _next(chunks, patience.until(deadline), provider, reading, last=deadline == end)
             tokens = reading.tokens
             for event in splitter.end() if chunk is None else _split(splitter, chunk, provider):
                 for delta in _read(reading, event, provider):
@@ -134,11 +139,11 @@ async def _answer(
 
 
 async def _next(
-    chunks: AsyncIterator[bytes], deadline: float, provider: str, reading: Reading, *, last: bool
+    chunks: AsyncIterator[bytes], patience: Patience, provider: str, reading: Reading, *, last: bool
 ) -> bytes | None:
     """Wait for more of the body; None when there is no more, or no more is needed."""
     try:
-        async with asyncio.timeout_at(deadline):
+        with patience:
             return await anext(chunks, None)
     except TimeoutError:
         if reading.reason is None:

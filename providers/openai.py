@@ -13,7 +13,7 @@ import httpx2
 import msgspec
 import openai
 from openai import AsyncStream
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat import ChatCompletion
 
 from providers.config import ProviderConfig
 from providers.continuation import going_on, turns_to_go_on
@@ -39,6 +39,9 @@ _OPENAI = "https://api.openai.com/v1"
 
 # The SDK insists on a key where a local server asks for none.
 _NO_KEY = "none"
+
+_STREAM = AsyncStream[object]
+_STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -239,23 +242,24 @@ class OpenAIProvider:
     async def open(self, prompt: Prompt) -> AsyncGenerator[httpx2.Response]:
         """Send a prompt."""
         with self._failures_told(SlowToConnect):
-            async with self._request(prompt) as response:
-                yield response.http_response
+            if not streams(self._config, prompt.model):
+                async with self._whole(prompt) as response:
+                    yield response.http_response
+                return
+            # Not by the SDK's `create`, which goes through all arguments type by type, and through each message, which
+            # for a long conversation takes longer than everything else here, and holds up all other streams meanwhile.
+            body = {**self._body(prompt), "model": prompt.model, **_STREAMED}
+            stream = await self._client.post(
+                "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=_STREAM
+            )
+            try:
+                yield stream.response
+            finally:
+                await stream.close()
 
-    def _request(
-        self, prompt: Prompt
-    ) -> AbstractAsyncContextManager[
-        openai.AsyncAPIResponse[AsyncStream[ChatCompletionChunk]] | openai.AsyncAPIResponse[ChatCompletion]
-    ]:
-        # Beside the SDK's own arguments: it goes through each message type by type, which for a long conversation
-        # takes longer than everything else here, and holds up all other streams meanwhile.
+    def _whole(self, prompt: Prompt) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[ChatCompletion]]:
         create = self._client.chat.completions.with_streaming_response.create
-        model, body = prompt.model, self._body(prompt)
-        if not streams(self._config, model):
-            return create(model=model, messages=[], stream=False, extra_body=body)
-        return create(
-            model=model, messages=[], stream=True, stream_options={"include_usage": True}, extra_body=body
-        )
+        return create(model=prompt.model, messages=[], stream=False, extra_body=self._body(prompt))
 
     def _body(self, prompt: Prompt) -> dict[str, object]:
         config = self._config
