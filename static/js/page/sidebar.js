@@ -6,6 +6,7 @@ import { Appearance } from "./appearance.js";
 import { Icon, Table } from "./icons.js";
 import { ItemMenu } from "./item-menu.js";
 import { latest, sections, shown, titleOf } from "./list.js";
+import { plain } from "./plain.js";
 import { TitleEditor } from "./title-editor.js";
 import { ago, exactly } from "./times.js";
 import { html, useClock } from "./view.js";
@@ -114,7 +115,7 @@ function Item({ salon, item, now, current, onDialog }) {
       <a href=${`#/c/${item.id}`} aria-current=${current ? "page" : null} title=${title} onKeyDown=${key} onDblClick=${() => setRenaming(true)}>
         <span class="item-lines">
           <span class="item-title">${title}</span>
-          ${item.last?.text && html`<span class="item-last">${item.last.text}</span>`}
+          ${item.last?.text && html`<span class="item-last">${plain(item.last.text)}</span>`}
         </span>
         ${item.unread > 0 && html`<span class="badge" aria-label=${`${item.unread} unread`}>${item.unread > 99 ? "99+" : item.unread}</span>`}
         <time datetime=${latest(item)} title=${exactly(latest(item))}>${ago(latest(item), now)}</time>
