@@ -21,6 +21,7 @@ _LONGEST_ID = 128
 _LEEWAY_SECONDS = 30
 _KEYS_FRESH_SECONDS = 600.0
 _KEYS_RETRY_SECONDS = 10.0
+_FETCH_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +87,39 @@ class KeySet:
 
     async def key(self, kid: str | None) -> Any:
         """A key by its id. Errors: `Unauthenticated` when there is none, or the service cannot be reached."""
-        async with self._lock:
-            age = time.monotonic() - self._fetched
-            # A key that we do not know may be new: ask again, but not for every forged token.
-            if age > _KEYS_FRESH_SECONDS or (kid not in self._keys and age > _KEYS_RETRY_SECONDS):
-                await self._fetch()
+        if self._is_due(kid):
+            # Only who needs the answer waits for it: forged tokens must keep nobody waiting whose key is known.
+            async with self._lock:
+                if self._is_due(kid):
+                    await self._fetch()
         if kid not in self._keys:
             raise Unauthenticated("unauthenticated", "The token is signed with a key that is not known here.")
         return self._keys[kid]
 
+    def _is_due(self, kid: str | None) -> bool:
+        """A key that we do not know may be new: then we ask again, but not for every forged token."""
+        age = time.monotonic() - self._fetched
+        return age > (_KEYS_FRESH_SECONDS if kid in self._keys else _KEYS_RETRY_SECONDS)
+
     async def _fetch(self) -> None:
-        self._fetched = time.monotonic()
         try:
-            response = await self._client.get(self._url, timeout=5.0)
+            async with asyncio.timeout(_FETCH_SECONDS):
+                response = await self._client.get(self._url)
             response.raise_for_status()
             keys = jwt.PyJWKSet.from_dict(response.json()).keys
-        except (httpx2.HTTPError, ValueError, jwt.PyJWTError) as error:
+        # The last two where what comes is JSON, and no set of keys.
+        except (
+            httpx2.HTTPError,
+            TimeoutError,
+            ValueError,
+            jwt.PyJWTError,
+            AttributeError,
+            TypeError,
+        ) as error:
             _log.warning("cannot fetch the token service's keys", error=type(error).__name__)
             return
+        finally:
+            self._fetched = time.monotonic()
         self._keys = {key.key_id: key.key for key in keys}
 
 
