@@ -11,6 +11,8 @@ from server.storage.causal import Preference
 
 Auth = Literal["guest", "token"]
 
+SHORTEST_SECRET = 32
+"""Characters."""
 _SOCKETS_PER_USER = 100
 
 
@@ -77,8 +79,10 @@ class Settings(BaseSettings):
     @field_validator("auth_secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is not None and len(secret.get_secret_value()) < 32:
-            raise ValueError("use at least 32 characters, for example of `openssl rand -hex 32`")
+        if secret is not None and len(secret.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(
+                f"use at least {SHORTEST_SECRET} characters, for example of `openssl rand -hex 32`"
+            )
         return secret
 
     @model_validator(mode="after")

@@ -4,10 +4,11 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import mkstemp
 
 import httpx2
 from pydantic import SecretStr
@@ -24,7 +25,8 @@ from server.queries.audit import Audit
 from server.queries.export import Exports
 from server.queries.search import Search
 from server.queries.snapshot import Snapshots
-from server.settings import Settings
+from server.settings import SHORTEST_SECRET, Settings
+from server.storage.database import stopped
 from server.storage.lists import Lists
 from server.telemetry import metrics_registry
 from server.web.api.audit import AuditRoutes
@@ -46,6 +48,7 @@ from server.web.readiness import Canary
 from server.wiring import reading
 from server.wiring.commands import commands
 from server.wiring.core import Core, collectors, core, now
+from server.wiring.errors import NotConfigured
 
 _SERVER = Path(__file__).parents[1]
 STATIC = next(
@@ -116,17 +119,34 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
 
 
 def ensure_secret(settings: Settings) -> Settings:
-    """The settings with a secret for tokens: the given one, or one that is kept in the data folder."""
+    """The settings with a secret for tokens: the given one, or one that is kept in the data folder.
+
+    Errors: `NotConfigured`, where what is kept there is none.
+    """
     if settings.auth_secret is not None:
         return settings
     path = settings.data_dir / "secret"
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _make_secret(path)
+    secret = path.read_text()
+    if len(secret) < SHORTEST_SECRET:
+        raise NotConfigured(f"{path} holds no secret: delete it, or set CHAT_AUTH_SECRET.")
+    return settings.model_copy(update={"auth_secret": SecretStr(secret)})
+
+
+def _make_secret(path: Path) -> None:
+    """Whole or not at all, and once: whoever finds the file, another process or the next run, finds a secret in it."""
+    descriptor, draft = mkstemp(prefix="secret-", dir=path.parent)
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass  # made by an earlier run, or by another process of this one
-    return settings.model_copy(update={"auth_secret": SecretStr(path.read_text())})
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):  # another process was first
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)
 
 
 def _gauges(
@@ -171,7 +191,7 @@ async def _watched_lag(parts: Core) -> AsyncGenerator[Lag]:
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(lag.watch())
         yield lag
-        watching.cancel()
+        await stopped([watching])
 
 
 @asynccontextmanager
