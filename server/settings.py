@@ -3,14 +3,31 @@
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from server.storage.causal import Preference
 
 Auth = Literal["guest", "token"]
 
+_SCHEMES = {
+    "mongodb_url": ("mongodb", "mongodb+srv"),
+    "redis_url": (
+        *("redis", "rediss", "unix"),
+        *("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
+    ),
+}
+_OVER_HTTP = (
+    "meilisearch_url",
+    "meilisearch_public_url",
+    "auth_jwks_url",
+    "openai_base_url",
+    "anthropic_base_url",
+    "lmstudio_base_url",
+    "local_model_url",
+)
 SHORTEST_SECRET = 32
 """Characters."""
 _SOCKETS_PER_USER = 100
@@ -75,6 +92,14 @@ class Settings(BaseSettings):
     local_model_url: str | None = Field(default=None, alias="CHAT_LOCAL_MODEL_URL")
     """Where the embedded model is; `up` sets it for its children."""
     log: Literal["text", "json"] = Field(default="text", alias="CHAT_LOG")
+
+    @field_validator("mongodb_url", "redis_url", *_OVER_HTTP)
+    @classmethod
+    def _an_address(cls, url: str | None, field: ValidationInfo) -> str | None:
+        schemes = _SCHEMES.get(field.field_name or "", ("http", "https"))
+        if url is not None and urlsplit(url).scheme not in schemes:
+            raise ValueError(f"an address begins with {'://, '.join(schemes)}://")
+        return url
 
     @field_validator("auth_secret")
     @classmethod

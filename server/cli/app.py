@@ -23,16 +23,18 @@ from server.cli.replay import rebuild
 from server.cli.up import up as up_everything
 from server.domain.errors import ChatError
 from server.embedded.errors import EmbeddedError
+from server.embedded.running import engines_on
 from server.settings import Settings
-from server.storage.database import NotAReplicaSet, database
+from server.storage.database import NotAnAddress, NotAReplicaSet, database
 from server.storage.event_store import EventStore
 from server.telemetry import configure_logging
-from server.web.auth import Tokens, User
+from server.web.auth import LONGEST_ID, Tokens, User
 from server.wiring.reading import PROJECTIONS
 
 _OF_THE_OPERATOR = (
     wiring.NotConfigured,
     NotAReplicaSet,
+    NotAnAddress,
     EmbeddedError,
     ChatError,
     ChatFailed,
@@ -83,27 +85,27 @@ def chat(
 @app.command()
 def doctor() -> None:
     """Say what is configured, reach each engine, print what is wrong and the mend."""
-    raise typer.Exit(asyncio.run(examine(_settings("doctor"))))
+    raise typer.Exit(asyncio.run(examine(_beside_up("doctor"))))
 
 
 @app.command()
 def token(user: Annotated[str, typer.Option(help="The user's id, and name.")]) -> None:
     """Print a signed token, for scripts."""
-    secret = wiring.ensure_secret(_settings("token")).auth_secret
-    assert secret is not None
-    typer.echo(Tokens(secret.get_secret_value()).issue(User(user, user)))
+    if not 1 <= len(user) <= LONGEST_ID:
+        raise typer.BadParameter(f"A user's id has 1 to {LONGEST_ID} characters.", param_hint="--user")
+    _guarded(_print_token(_settings("token"), user))
 
 
 @app.command()
 def events(conversation: str) -> None:
     """Print the stored events of a conversation, as JSON lines."""
-    _guarded(_print_events(_settings("events"), conversation))
+    _guarded(_print_events(_beside_up("events"), conversation))
 
 
 @app.command()
 def replay(projection: Annotated[str, typer.Argument(help=" or ".join(PROJECTIONS))]) -> None:
     """Rebuild a projection from the stored events, beside the live one, and put it in its place."""
-    _guarded(rebuild(_settings("replay"), projection, lambda line: typer.echo(line)))
+    _guarded(rebuild(_beside_up("replay"), projection, lambda line: typer.echo(line)))
 
 
 @app.command()
@@ -116,7 +118,7 @@ def compare(
         if code := await compare_everything(settings, conversations or (), lambda line: typer.echo(line)):
             raise typer.Exit(code)
 
-    settings = _settings("compare")
+    settings = _beside_up("compare")
     _guarded(check())
 
 
@@ -132,7 +134,7 @@ def audit(
         if code := await audit_everything(settings, young):
             raise typer.Exit(code)
 
-    settings = _settings("audit")
+    settings = _beside_up("audit")
     _guarded(check())
 
 
@@ -175,13 +177,19 @@ def _with_jobs(work: Callable[[Jobs], Awaitable[None]]) -> None:
         async with open_jobs(settings) as jobs:
             await work(jobs)
 
-    settings = _settings("jobs")
+    settings = _beside_up("jobs")
     _guarded(do())
+
+
+async def _print_token(settings: Settings, user: str) -> None:
+    secret = wiring.ensure_secret(settings).auth_secret
+    assert secret is not None
+    typer.echo(Tokens(secret.get_secret_value()).issue(User(user, user)))
 
 
 async def _print_events(settings: Settings, conversation: str) -> None:
     if settings.mongodb_url is None:
-        raise wiring.NotConfigured("Set CHAT_MONGODB_URL (`doctor` prints that of a running `up`).")
+        raise wiring.NotConfigured("Set CHAT_MONGODB_URL, or run `up` here, whose database is used.")
     async with database(settings.mongodb_url, settings.mongodb_database) as client:
         found = False
         async for stored in EventStore(client).replay(conversation):
@@ -199,10 +207,24 @@ def _settings(process: str) -> Settings:
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False):
             name = ".".join(str(place) for place in fault["loc"])
-            typer.secho(f"{name + ': ' if name else ''}{fault['msg']}", fg="red", err=True)
+            said = fault["msg"].removeprefix("Value error, ")
+            typer.secho(f"{name + ': ' if name else ''}{said}", fg="red", err=True)
         raise typer.Exit(2) from None
     configure_logging(settings.log, process)
     return settings
+
+
+def _beside_up(process: str) -> Settings:
+    """The settings of a command about a house: engines that are not configured are those of the `up` that runs here.
+
+    Where a configured one is none of its own, but it has brought one along, `up` is another house.
+    """
+    settings = _settings(process)
+    running = engines_on(settings.data_dir)
+    brought = {"mongodb_url": running.mongodb, "redis_url": running.redis, "local_model_url": running.model}
+    if any(url is not None and getattr(settings, name) is not None for name, url in brought.items()):
+        return settings
+    return settings.model_copy(update={name: url for name, url in brought.items() if url is not None})
 
 
 def _guarded(work: Coroutine[Any, Any, None]) -> None:

@@ -23,7 +23,7 @@ _MOST = 100
 async def audit(settings: Settings, young_seconds: float) -> int:
     """Check, and print what was found; the exit code. Errors: `NotConfigured`, `Unavailable`."""
     if settings.mongodb_url is None:
-        raise wiring.NotConfigured("Set CHAT_MONGODB_URL (`doctor` prints that of a running `up`).")
+        raise wiring.NotConfigured("Set CHAT_MONGODB_URL, or run `up` here, whose database is used.")
     found: list[Finding] = []
     conversations = replies = 0
     async with database(settings.mongodb_url, settings.mongodb_database) as client:

@@ -13,7 +13,7 @@ _MOST = 100
 async def compare(settings: Settings, conversations: Sequence[str], say: Callable[[str], None]) -> int:
     """Compare, and say what differs; the exit code. Errors: `NotConfigured`, `Unavailable`."""
     if settings.mongodb_url is None:
-        raise wiring.NotConfigured("Set CHAT_MONGODB_URL (`doctor` prints that of a running `up`).")
+        raise wiring.NotConfigured("Set CHAT_MONGODB_URL, or run `up` here, whose database is used.")
     compared = events = documents = 0
     found: list[Difference] = []
     async with database(settings.mongodb_url, settings.mongodb_database) as client:

@@ -20,7 +20,7 @@ from server.embedded.wheel import wheel_file
 from server.projections.checkpoints import Progress
 from server.search.contract import DirectSearch
 from server.settings import Settings
-from server.storage.database import NotAReplicaSet, database
+from server.storage.database import NotAnAddress, NotAReplicaSet, database
 from server.wiring import reading
 
 _SECONDS = 10.0
@@ -79,6 +79,8 @@ async def _mongodb(settings: Settings) -> list[Finding]:
             return [Finding("MongoDB", f"{built['version']}, a replica set")]
     except NotAReplicaSet as error:
         return [Finding("MongoDB", "not a replica set", str(error))]
+    except NotAnAddress as error:
+        return [Finding("MongoDB", "not tried", str(error))]
     except Exception as error:  # noqa: BLE001 - whatever it is, saying it is this command's purpose
         cause = error.__cause__ if isinstance(error.__cause__, PyMongoError) else error
         return [Finding("MongoDB", f"cannot be reached ({type(cause).__name__})", "Check CHAT_MONGODB_URL.")]
@@ -93,7 +95,7 @@ async def _projections(settings: Settings) -> list[Finding]:
             database(settings.mongodb_url, settings.mongodb_database) as client,
         ):
             found = await reading.checkpoints(settings, client).progress(list(reading.PROJECTIONS))
-    except (NotAReplicaSet, Unavailable, TimeoutError):
+    except (NotAnAddress, NotAReplicaSet, Unavailable, TimeoutError):
         return []  # said already
     return [_projection(one) for one in found]
 

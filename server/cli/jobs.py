@@ -139,7 +139,7 @@ async def jobs(settings: Settings) -> AsyncGenerator[Jobs]:
     """Open the engines. Errors: `NotConfigured`, `Unavailable`."""
     if settings.mongodb_url is None or settings.redis_url is None:
         raise wiring.NotConfigured(
-            "Set CHAT_MONGODB_URL and CHAT_REDIS_URL (`doctor` prints those of a running `up`)."
+            "Set CHAT_MONGODB_URL and CHAT_REDIS_URL, or run `up` here, whose engines are used."
         )
     async with (
         database(settings.mongodb_url, settings.mongodb_database) as client,

@@ -19,7 +19,7 @@ async def rebuild(settings: Settings, name: str, say: Callable[[str], object]) -
     if name not in reading.PROJECTIONS:
         raise wiring.NotConfigured(f"There is no projection {name!r}: {', '.join(reading.PROJECTIONS)}.")
     if settings.mongodb_url is None:
-        raise wiring.NotConfigured("Set CHAT_MONGODB_URL (`doctor` prints that of a running `up`).")
+        raise wiring.NotConfigured("Set CHAT_MONGODB_URL, or run `up` here, whose database is used.")
     told = 0
 
     def progress(events: int) -> None:

@@ -30,6 +30,18 @@ def held(data_dir: Path) -> Generator[Path]:
         yield data_dir
 
 
+def is_held(data_dir: Path) -> bool:
+    """Whether another run holds the data folder now."""
+    try:
+        with (data_dir / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
 def _holder(lock: IO[str]) -> int | None:
     lock.seek(0)
     written = lock.read().strip()

@@ -10,6 +10,7 @@ from server.embedded.data_dir import held
 from server.embedded.engine import Engine
 from server.embedded.model import model
 from server.embedded.mongod import mongod
+from server.embedded.running import EngineURLs, announced
 from server.embedded.valkey import valkey
 
 
@@ -22,15 +23,6 @@ class Wanted:
     start_valkey: bool
     start_model: bool
     say: Say
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineURLs:
-    """Where the started engines are reached; None stands for one that was not wanted."""
-
-    mongodb: str | None
-    redis: str | None
-    model: str | None
 
 
 @asynccontextmanager
@@ -58,8 +50,10 @@ async def embedded(wanted: Wanted) -> AsyncGenerator[EngineURLs]:
         # All are starting by now: waiting for one after the other takes as long as for the slowest.
         for child in children:
             await child.wait_ready()
-        yield EngineURLs(
+        urls = EngineURLs(
             mongodb=database and database.url,
             redis=queue and queue.url,
             model=language_model and language_model.url,
         )
+        with announced(data_dir, urls):
+            yield urls

@@ -7,7 +7,7 @@ from typing import Any
 
 from beanie import init_beanie  # pyright: ignore[reportUnknownVariableType]: untyped parameters
 from pymongo import AsyncMongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConfigurationError, InvalidName, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -33,20 +33,14 @@ class NotAReplicaSet(Exception):
         )
 
 
+class NotAnAddress(Exception):
+    """The address, or the name of the database, cannot be one; the message says which, and why."""
+
+
 @asynccontextmanager
 async def database(url: str, name: str) -> AsyncGenerator[Client]:
-    """Connect, check, and declare documents and indexes. Errors: `NotAReplicaSet`, `Unavailable`."""
-    client: Client = AsyncMongoClient(
-        url,
-        serverSelectionTimeoutMS=_ANSWER_MS,
-        connectTimeoutMS=_ANSWER_MS,
-        socketTimeoutMS=4 * _ANSWER_MS,
-        tz_aware=True,
-        w="majority",
-        readConcernLevel="majority",
-        appname=APP_NAME,
-    )
-    async with client:
+    """Connect, check, and declare documents and indexes. Errors: `NotAnAddress`, `NotAReplicaSet`, `Unavailable`."""
+    async with _client(url, name) as client:
         async with reachable():
             hello = await client.admin.command("hello")
             if "setName" not in hello:
@@ -54,6 +48,26 @@ async def database(url: str, name: str) -> AsyncGenerator[Client]:
             await init_beanie(database=client[name], document_models=DOCUMENTS)
             await migrate(client[name])
         yield client
+
+
+def _client(url: str, name: str) -> Client:
+    try:
+        client: Client = AsyncMongoClient(
+            url,
+            serverSelectionTimeoutMS=_ANSWER_MS,
+            connectTimeoutMS=_ANSWER_MS,
+            socketTimeoutMS=4 * _ANSWER_MS,
+            tz_aware=True,
+            w="majority",
+            readConcernLevel="majority",
+            appname=APP_NAME,
+        )
+        client.get_database(name)
+    except InvalidName as error:
+        raise NotAnAddress(f"CHAT_MONGODB_DATABASE is no name of a database: {error}") from error
+    except (ConfigurationError, ValueError) as error:
+        raise NotAnAddress(f"CHAT_MONGODB_URL is no address of a database: {error}") from error
+    return client
 
 
 @asynccontextmanager

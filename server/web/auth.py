@@ -17,7 +17,8 @@ _log = structlog.get_logger(__name__)
 _OURS = "HS256"
 _THEIRS = ["RS256", "RS384", "RS512", "ES256", "ES384", "EdDSA", "PS256"]
 _LIFETIME_SECONDS = 90 * 24 * 3600
-_LONGEST_ID = 128
+LONGEST_ID = 128
+"""Characters of a user's id."""
 _LEEWAY_SECONDS = 30
 _KEYS_FRESH_SECONDS = 600.0
 _KEYS_RETRY_SECONDS = 10.0
@@ -65,8 +66,8 @@ class Tokens:
         except (jwt.PyJWTError, TypeError):  # the latter for a key of another kind than the token says
             raise Unauthenticated("unauthenticated", "The token is not valid.") from None
         user = str(claims["sub"])
-        if not 1 <= len(user) <= _LONGEST_ID:
-            raise Unauthenticated("unauthenticated", f"The token's sub has 1 to {_LONGEST_ID} characters.")
+        if not 1 <= len(user) <= LONGEST_ID:
+            raise Unauthenticated("unauthenticated", f"The token's sub has 1 to {LONGEST_ID} characters.")
         return User(user, str(claims.get("name") or user)[:100])
 
     @staticmethod

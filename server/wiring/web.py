@@ -146,7 +146,7 @@ def _make_secret(path: Path) -> None:
         with suppress(FileExistsError):  # another process was first
             os.link(draft, path)
     finally:
-        os.unlink(draft)
+        Path(draft).unlink()
 
 
 def _gauges(

@@ -5,6 +5,8 @@ import json
 import socket
 from pathlib import Path
 
+import pytest
+
 from server.embedded.child import Child, Program
 from server.embedded.port import free_port
 from server.embedded.wheel import wheel_file
@@ -25,6 +27,13 @@ async def test_a_token_for_scripts(house: House) -> None:
     assert code == 0
     async with chat(house.here, printed.strip()) as device:
         assert device.heard[0]["user"] == "grace"
+
+
+async def test_a_token_for_nobody(house: House) -> None:
+    """A user that no token may name is refused, and not found out by whoever uses the token."""
+    for nobody in ("", "x" * 129):
+        code, printed = await run(house, "token", "--user", nobody)
+        assert (code, "1 to 128 characters" in printed) == (2, True)
 
 
 async def test_the_events_of_nothing(house: House) -> None:
@@ -86,6 +95,23 @@ async def test_nothing_is_configured(house: House) -> None:
     assert no_such_provider == (1, sentence)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "code", "said"),
+    [
+        ("CHAT_REDIS_URL", "nowhere", 2, "CHAT_REDIS_URL: an address begins with redis://, rediss://,"),
+        ("CHAT_MONGODB_URL", "nowhere", 2, "CHAT_MONGODB_URL: an address begins with mongodb://,"),
+        ("CHAT_AUTH_JWKS_URL", "nowhere", 2, "CHAT_AUTH_JWKS_URL: an address begins with http://,"),
+        ("CHAT_MONGODB_URL", "mongodb://a:b:c/", 1, "CHAT_MONGODB_URL is no address of a database: "),
+        ("CHAT_MONGODB_DATABASE", "a/b", 1, "CHAT_MONGODB_DATABASE is no name of a database: "),
+    ],
+)
+async def test_what_is_no_address(house: House, name: str, value: str, code: int, said: str) -> None:
+    """It is said which setting it is, before anything is tried."""
+    ended, printed = await run(house, "events", "cnv_1", **{name: value})
+    assert ended == code
+    assert printed.startswith(said)
+
+
 async def test_open_to_others_without_tokens(house: House) -> None:
     """A host that others reach needs a token setting, or the word that anybody may come in."""
     unguarded, guessable = await asyncio.gather(
@@ -94,7 +120,7 @@ async def test_open_to_others_without_tokens(house: House) -> None:
     )
     assert unguarded[0] == guessable[0] == 2
     assert "CHAT_HOST=0.0.0.0 can be reached by others: set CHAT_AUTH_SECRET" in unguarded[1]
-    assert "CHAT_AUTH_SECRET: Value error, use at least 32 characters" in guessable[1]
+    assert "CHAT_AUTH_SECRET: use at least 32 characters" in guessable[1]
     assert "'short'" not in guessable[1]
 
 
