@@ -109,12 +109,19 @@ async def run_each(client: Client, script: Script, calls: Sequence[Call]) -> lis
     missing = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if missing:
         # A call whose script is unknown has written nothing, so it may be run again.
-        loaded: Any = client
-        await loaded.script_load(script.text)
-        again = await _run(client, script, [calls[n] for n in missing])
+        again = await _loaded_and_run(client, script, [calls[n] for n in missing])
         for n, reply in zip(missing, again, strict=True):
             replies[n] = reply
     return replies
+
+
+async def _loaded_and_run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any]:
+    loaded: Any = client
+    try:
+        await loaded.script_load(script.text)
+    except _ERRORS as error:  # the other calls of the same round may well have been answered
+        return [error] * len(calls)
+    return await _run(client, script, calls)
 
 
 async def each(client: Client, commands: Sequence[Command]) -> list[Any]:

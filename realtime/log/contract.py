@@ -156,7 +156,10 @@ class Log(Protocol):
     async def append_many(
         self, batches: Sequence[tuple[str, Sequence[Record]]]
     ) -> list[list[Position | Exception]]:
-        """`append` for several topics in one round trip; atomic within each topic."""
+        """`append` for several topics in one round trip; atomic within each topic.
+
+        Where some cannot be reached and others can, each record of those has `Unavailable` in place of a position.
+        """
         ...
 
     async def read(self, topic: str, after: Position | None) -> Reading:

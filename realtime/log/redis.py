@@ -13,7 +13,7 @@ from typing import Any
 from redis.asyncio.cluster import RedisCluster
 from uuid_utils import uuid7
 
-from realtime.errors import DraftLost, RealtimeError, StaleWriter
+from realtime.errors import DraftLost, RealtimeError, StaleWriter, Unavailable
 from realtime.log.contract import Close, Draft, Entry, Grow, Open, Position, Reading, Record, Retention, Tell
 from realtime.redis import Call, Client, Script, publishing, run, run_each, translated, translated_errors
 from realtime.together import Together
@@ -59,8 +59,15 @@ class RedisLog:
 
         calls = [(_keys(topic), self._arguments(topic, records)) for topic, records in batches]
         async with translated_errors():
-            replies = await run(self._client, _APPEND, calls)
-        return [_positions(reply) for reply in replies]
+            replies = await run_each(self._client, _APPEND, calls)
+            outcomes = [
+                _not_written(reply, records) if isinstance(reply, BaseException) else _positions(reply)
+                for reply, (_, records) in zip(replies, batches, strict=True)
+            ]
+        away = [reply for reply in replies if isinstance(reply, BaseException)]
+        if away and len(away) == len(replies):
+            raise translated(away[0]) from away[0]
+        return outcomes
 
     async def read(self, topic: str, after: Position | None) -> Reading:
         """See the port. A crowd that comes back reads in one round trip, and what it asks alike once."""
@@ -134,6 +141,14 @@ def _positions(reply: list[Any]) -> list[Position | Exception]:
         Position(epoch, outcome) if isinstance(outcome, int) else _REFUSALS[outcome](outcome.decode())
         for outcome in reply[1:]
     ]
+
+
+def _not_written(error: BaseException, records: Sequence[Record]) -> list[Position | Exception]:
+    """What stands in the place of positions where a topic's server is away; any other error is a bug, and raised."""
+    told = translated(error)
+    if not isinstance(told, Unavailable):
+        raise told
+    return [told] * len(records)
 
 
 def _change_arguments(record: Record) -> tuple[str | int | bytes, ...]:

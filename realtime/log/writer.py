@@ -24,6 +24,8 @@ _CROWD = 3
 _CROWDED_PAUSES = 4.0
 """But not longer than so many pauses: text that moves ten times a second still flows."""
 _LONGEST_PAUSE_SECONDS = 1.0
+_REST_SECONDS = 1.0
+"""How long a draft whose server is away is left alone, while those of other servers are appended to."""
 _MOST_WAITING = 64 * 1024
 """Code points of one draft that may wait to be appended."""
 
@@ -246,6 +248,7 @@ class Publisher:
         self._shortest = pause_seconds
         self._dirty: dict[DraftWriter, None] = {}
         self._hurrying: dict[DraftWriter, None] = {}
+        self._resting: set[DraftWriter] = set()
         self._woken = asyncio.Event()
         self._hurried = asyncio.Event()
         self._due = 0.0
@@ -263,11 +266,15 @@ class Publisher:
 
     def wake(self, writer: DraftWriter) -> None:
         """There is something to append."""
+        if writer in self._resting:
+            return
         self._dirty[writer] = None
         self._woken.set()
 
     def hurry(self, writer: DraftWriter) -> None:
         """What waits here now should not wait for the end of the pause."""
+        if writer in self._resting:
+            return
         self._hurrying[writer] = None
         self.wake(writer)
         self._hurried.set()
@@ -328,6 +335,18 @@ class Publisher:
         outcomes = await self._log.append_many([(writer.topic, records) for writer, records in batches])
         self.appends += 1
         for (writer, records), outcome in zip(batches, outcomes, strict=True):
+            if any(isinstance(one, Unavailable) for one in outcome):
+                self._rest(writer)
+                continue
             writer.settle(records, outcome)
             if writer.waits:
                 self.wake(writer)
+
+    def _rest(self, writer: DraftWriter) -> None:
+        """Of its server alone nothing is known: a round in which it is asked is a slow one for all."""
+        self._resting.add(writer)
+        asyncio.get_running_loop().call_later(_REST_SECONDS, self._rested, writer)
+
+    def _rested(self, writer: DraftWriter) -> None:
+        self._resting.discard(writer)
+        self.wake(writer)

@@ -71,6 +71,8 @@ class ScriptedLog:
         self.feeds: set[ScriptedFeed] = set()
         self.away = False
         """Every call raises `Unavailable`."""
+        self.unreached: set[str] = set()
+        """Topics whose server is away, while those of the others are not."""
         self.silent = False
         """What is appended is not published."""
         self.batches: list[list[Record]] = []
@@ -89,7 +91,14 @@ class ScriptedLog:
     ) -> list[list[Position | Exception]]:
         """See the port."""
         self._reach()
-        outcomes = [[self._append(topic, record) for record in records] for topic, records in batches]
+        outcomes = [
+            [Unavailable("scripted")] * len(records)
+            if topic in self.unreached
+            else [self._append(topic, record) for record in records]
+            for topic, records in batches
+        ]
+        if all(topic in self.unreached for topic, _ in batches):
+            raise Unavailable("scripted")
         self.batches += [list(records) for _, records in batches]
         await self._answer()
         return outcomes

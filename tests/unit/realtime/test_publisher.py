@@ -1,5 +1,11 @@
 """Whose turn it is to be appended, and how often."""
 
+import json
+
+import pytest
+
+from realtime.log import writer as writer_module
+from realtime.log.contract import Open, Record
 from tests.support.scripted_log import ScriptedLog
 from tests.unit.realtime.test_writer import (
     DRAFT,
@@ -54,3 +60,28 @@ async def test_the_more_drafts_grow_the_longer_text_gathers() -> None:
                 await flushed(writer)
             pauses.append(writers[0].pause / QUICK)
     assert pauses == [1.0, 1.0, 2.0, 4.0]
+
+
+async def test_a_server_that_is_away_holds_up_the_drafts_of_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written stays written, once; what was not is tried again, and not in every round."""
+    monkeypatch.setattr(writer_module, "_REST_SECONDS", 0.05)
+    log = ScriptedLog()
+    async with publishing(log, QUICK) as publisher:
+        near, far = opened(publisher), publisher.writer("cnv_far", DRAFT, 1)
+        log.unreached = {"cnv_far"}
+        far.open(said(type="started"), b"{}")
+        for token in "abcdefgh":
+            near.write(token, delta)
+            far.write(token, delta)
+            await flushed(near)
+        tries = sum(Record(said(type="started"), Open(DRAFT, 1, b"{}")) in batch for batch in log.batches)
+        assert tries <= 1 + 4
+        log.unreached = set()
+        await flushed(far)
+        for writer in (near, far):
+            writer.close(said(type="ended"))
+            await flushed(writer)
+    for topic in (TOPIC, "cnv_far"):
+        told = [json.loads(body) for body in log.bodies(topic)]
+        assert [event["type"] for event in told].count("started") == 1
+        assert "".join(event.get("text", "") for event in told) == "abcdefgh"
