@@ -1,30 +1,14 @@
 -- Append records to one log, in order, and publish each: the order of the log is the order of delivery.
 --
--- KEYS  1 entries (stream)  2 meta (hash: e = epoch, o = offset, r = replication, m = marks of age)
---       3 drafts (hash: <name> = attempt, <name>:h = header)
---       4 prefix of the drafts' texts (strings; <name>:closed marks one that is over; it holds the last record's body
---         where the draft was never opened)
+-- KEYS  as in epoch.lua
 -- ARGV  1 epoch to begin with  2 max entries  3 seconds to live  4 most milliseconds of age  5 channel
 --       6 PUBLISH or SPUBLISH
 --       then, per record: body, kind ('' | open | grow | close | tell), draft, attempt, size in bytes (-1: whatever it is),
 --       header, text
 -- Returns the epoch, then per record its offset, or 'stale' or 'lost'.
 
-local entries, meta, drafts, texts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ttl, oldest, channel, publish = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
-
--- A server that was started again, or promoted, has another replication ID: the last writes may be missing. Nobody can
--- tell, so the log begins anew. Drafts as well: whoever writes one finds it lost, and tells all of it again.
-local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-local known = redis.call('HMGET', meta, 'e', 'r', 'm')
-local epoch = known[1]
-if not epoch or known[2] ~= replication then
-  epoch = ARGV[1]
-  for _, name in ipairs(redis.call('HKEYS', drafts)) do redis.call('DEL', texts .. name) end
-  redis.call('DEL', entries, drafts, meta)
-  redis.call('HSET', meta, 'e', epoch, 'o', 0, 'r', replication)
-  known[3] = false
-end
+local epoch, aged = epoch_or(ARGV[1], ttl)
 
 -- What the record does to its draft; nil when it may be written, otherwise the reason why not. An end that was told
 -- before its beginning is the second value: it is told once more behind it.
@@ -77,7 +61,7 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local marks, latest, passed = {}, 0, nil
-for moment, offset in string.gmatch(known[3] or '', '(%d+):(%d+)') do
+for moment, offset in string.gmatch(aged, '(%d+):(%d+)') do
   latest = tonumber(moment)
   if now - latest >= oldest then passed = offset else marks[#marks + 1] = moment .. ':' .. offset end
 end

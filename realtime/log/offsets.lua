@@ -1,6 +1,6 @@
 -- Where many logs stand, in one answer.
 --
--- KEYS  the logs' metas, as in append.lua
+-- KEYS  the logs' metas, as in epoch.lua
 -- Returns, per log, its epoch and its offset; twice nothing where there is no log.
 
 local places = {}

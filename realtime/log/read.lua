@@ -1,22 +1,10 @@
 -- One atomic view of a log: what came after a position, or, where the log does not reach back to it, the drafts.
 --
--- KEYS  as in append.lua
+-- KEYS  as in epoch.lua
 -- ARGV  1 epoch to begin with  2 seconds to live  3 the reader's epoch ('' for none)  4 the reader's offset
 -- Returns epoch, offset, 1 and {id, fields, …} if recovered; otherwise epoch, offset, 0 and {name, attempt, header, text, …}.
 
-local entries, meta, drafts, texts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-
--- As in append.lua: another replication ID is another epoch.
-local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-local known = redis.call('HMGET', meta, 'e', 'r')
-local epoch = known[1]
-if not epoch or known[2] ~= replication then
-  epoch = ARGV[1]
-  for _, name in ipairs(redis.call('HKEYS', drafts)) do redis.call('DEL', texts .. name) end
-  redis.call('DEL', entries, drafts, meta)
-  redis.call('HSET', meta, 'e', epoch, 'o', 0, 'r', replication)
-  redis.call('EXPIRE', meta, ARGV[2])
-end
+local epoch = epoch_or(ARGV[1], ARGV[2])
 local offset = tonumber(redis.call('HGET', meta, 'o'))
 
 local after = tonumber(ARGV[4])

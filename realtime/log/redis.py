@@ -18,9 +18,9 @@ from realtime.log.contract import Close, Draft, Entry, Grow, Open, Position, Rea
 from realtime.redis import Call, Client, Script, publishing, run, run_each, translated, translated_errors
 from realtime.together import Together
 
-_APPEND = Script(Path(__file__).parent / "append.lua")
-_READ = Script(Path(__file__).parent / "read.lua")
-_OFFSETS = Script(Path(__file__).parent / "offsets.lua")
+_LUA = Path(__file__).parent
+_APPEND, _READ = (Script(_LUA / "epoch.lua", _LUA / name) for name in ("append.lua", "read.lua"))
+_OFFSETS = Script(_LUA / "offsets.lua")
 _AT_ONCE = 500
 """Logs that one call looks at: the server does nothing else meanwhile."""
 _REFUSALS: dict[bytes, type[RealtimeError]] = {b"stale": StaleWriter, b"lost": DraftLost}
