@@ -57,7 +57,7 @@ export class Api {
 
   /** A new conversation out of what `exported` gave as JSON. */
   importConversation(document) {
-    return this.http.post("v1/conversations/import", document);
+    return this.http.upload("v1/conversations/import", document);
   }
 
   messages(id, { before, after, around, limit } = {}) {

@@ -3,6 +3,7 @@
 import { Refused, TimedOut, Unreachable } from "./errors.js";
 
 const TIMEOUT = 20_000;
+const FILE_TIMEOUT = 300_000; // whole conversations, over a slow line
 
 export class Http {
   /**
@@ -35,7 +36,8 @@ export class Http {
 
   /**
    * @param {string} method @param {string} path relative to the server's address, such as "v1/me"
-   * @param {{query?: object, body?: object, token?: string | null}} [options] `token: null` sends none
+   * @param {{query?: object, body?: object, token?: string | null, timeout?: number}} [options] `token: null` sends none;
+   *   `timeout` in milliseconds
    * @returns {Promise<any>} the answer's JSON; null when it has no body
    * @throws {Refused | Unreachable | TimedOut} and whatever getting a token throws
    */
@@ -43,9 +45,14 @@ export class Http {
     return read(await this.#answer(method, path, options));
   }
 
+  /** A file, as JSON, which may take its time. @returns {Promise<any>} @throws as `request` does */
+  upload(path, body) {
+    return this.request("POST", path, { body, timeout: FILE_TIMEOUT });
+  }
+
   /** An answer that is a file, as it is. @returns {Promise<{name: string, blob: Blob}>} @throws as `request` does */
   async file(path, query) {
-    const answer = await this.#answer("GET", path, { query });
+    const answer = await this.#answer("GET", path, { query, timeout: FILE_TIMEOUT });
     if (!answer.ok) return read(answer);
     const [, name = "file"] = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "") ?? [];
     const blob = await answer.blob().catch(brokenOff);
@@ -60,7 +67,7 @@ export class Http {
     return this.#ask(method, path, options, await this.token(token));
   }
 
-  async #ask(method, path, { query, body }, token) {
+  async #ask(method, path, { query, body, timeout = TIMEOUT }, token) {
     const url = new URL(path, this.url);
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== undefined && value !== null) url.searchParams.set(name, value);
@@ -69,7 +76,7 @@ export class Http {
     if (token) headers.Authorization = `Bearer ${token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
     try {
-      const signal = AbortSignal.timeout(TIMEOUT);
+      const signal = AbortSignal.timeout(timeout);
       return await this.fetch(url, { method, headers, body: body && JSON.stringify(body), signal });
     } catch (cause) {
       throw cause?.name === "TimeoutError" ? new TimedOut() : new Unreachable(undefined, { cause });
