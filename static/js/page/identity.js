@@ -8,13 +8,17 @@ export class Identity {
   constructor(api) {
     this.api = api;
     this.asking = null;
+    /** Whether the token that was shown last was not accepted. */
+    this.refused = false;
+    this.shown = null;
   }
 
   /** The token; another one than `refused`, if that is given. @throws {SignedOut} when guests are not welcome */
   async token(refused) {
     const known = recall("token");
     if (known && known !== refused) return known; // perhaps another tab has renewed it already
-    this.asking ??= this.#guest().finally(() => {
+    this.refused = refused !== undefined && refused === this.shown;
+    this.asking ??= this.#guest(refused).finally(() => {
       this.asking = null;
     });
     return this.asking;
@@ -22,12 +26,16 @@ export class Identity {
 
   /** Takes the token that a person has pasted. */
   use(token) {
-    remember("token", token.trim());
+    this.shown = token.trim();
+    remember("token", this.shown);
   }
 
-  async #guest() {
+  async #guest(refused) {
     try {
       const { token } = await this.api().guest();
+      // Of two tabs that come at once, one is the guest, and the other is the same one.
+      const meanwhile = recall("token");
+      if (meanwhile && meanwhile !== refused) return meanwhile;
       remember("token", token);
       return token;
     } catch (error) {
