@@ -84,6 +84,10 @@ def test_a_message_is_taken_back(tab: Tab) -> None:
     said = tab.page.locator(".message.said")
     said.hover()
     said.get_by_role("button", name="Take back").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
+    expect(said.locator(".bubble")).not_to_have_text("Taken back")
+    said.get_by_role("button", name="Take back").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Take back").click()
     expect(said.locator(".bubble")).to_have_text("Taken back")
     expect(said.get_by_role("button", name="Edit")).to_have_count(0)
     assert tab.stored()[0]["text"] == ""

@@ -66,3 +66,42 @@ def test_the_server_is_killed_and_comes_back(server: Up, visitor: Visitor, tab: 
     texts = [message["text"] for message in tab.stored()]
     assert [text for text in texts if text == "Are you back?"] == ["Are you back?"]
     assert tab.copied() == texts[-1]
+
+
+def test_what_is_written_while_away_outlives_the_page(visitor: Visitor, tab: Tab) -> None:
+    """The tab is closed off the network; the page that is opened next sends what was said, once."""
+    visitor.forgives = _AWAY
+    tab.say("Say yes.")
+    tab.ended()
+    route = f"#/c/{tab.conversation}"
+    visitor.context.set_offline(True)
+    expect(tab.status).to_contain_text("Offline")
+    tab.say("Say no.")
+    tab.say("Say perhaps.")
+    expect(tab.page.locator(".message.sending")).to_have_count(2)
+    tab.page.close()
+    visitor.context.set_offline(False)
+    again = visitor.tab().open(route)
+    other = visitor.tab().open(route)
+    said = again.page.locator(".message.said .bubble")
+    expect(said).to_have_text(["Say yes.", "Say no.", "Say perhaps."])
+    expect(again.replies).to_have_count(3)
+    again.ended()
+    expect(other.page.locator(".message.said .bubble")).to_have_count(3)
+    stored = [message["text"] for message in again.stored() if message["role"] == "user"]
+    assert stored == ["Say yes.", "Say no.", "Say perhaps."]
+    assert again.page.evaluate("Object.keys(localStorage).filter((name) => name.includes('unsent'))") == []
+
+
+def test_words_that_cannot_be_sent_are_given_back(tab: Tab) -> None:
+    """A message that is too long: trying again is not offered, and its words go back to where they can be shortened."""
+    tab.say("Say yes.")
+    tab.ended()
+    tab.say("word " * 7000)
+    trouble = tab.page.locator(".message.unsent")
+    expect(trouble).to_contain_text("32000 characters at most")
+    expect(trouble.get_by_role("button", name="Send again")).to_have_count(0)
+    trouble.get_by_role("button", name="Edit").click()
+    expect(trouble).to_have_count(0)
+    expect(tab.composer).to_be_focused()
+    assert tab.composer.input_value().startswith("word word")

@@ -49,6 +49,26 @@ def test_rename_and_delete(tab: Tab) -> None:
     expect(tab.page.get_by_text("Pull up a chair.")).to_be_visible()
 
 
+def test_copying_where_the_browser_has_no_clipboard(visitor: Visitor) -> None:
+    """Over http on another machine than this one a page has none: the old way of copying is left."""
+    visitor.context.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    tab = visitor.tab().open()
+    tab.say("Say yes.")
+    tab.ended()
+    tab.page.evaluate("addEventListener('copy', () => (window.copies = (window.copies ?? 0) + 1))")
+    tab.replies.last.get_by_role("button", name="Copy", exact=True).last.click()
+    expect(tab.replies.last.get_by_role("button", name="Copied")).to_be_visible()
+    assert tab.page.evaluate("window.copies") == 1
+
+
+def test_the_enter_that_chooses_a_word_sends_nothing(tab: Tab) -> None:
+    """Whoever writes Japanese, say, ends a word with Enter; Safari tells by the key's number alone."""
+    tab.composer.fill("こんにち")
+    tab.composer.dispatch_event("keydown", {"key": "Enter", "keyCode": 229, "bubbles": True})
+    expect(tab.composer).to_have_value("こんにち")
+    expect(tab.page.locator(".message")).to_have_count(0)
+
+
 def test_only_the_keyboard(tab: Tab) -> None:
     """A visitor without a mouse writes, stops, moves about, renames, deletes, and finds out how."""
     keys = tab.page.keyboard

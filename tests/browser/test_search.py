@@ -38,7 +38,12 @@ def test_a_message_is_found_and_shown_in_its_place(tab: Tab) -> None:
     sought = tab.page.locator(".message.sought")
     expect(sought).to_contain_text("The observatory is closed", timeout=20_000)
     expect(sought).to_be_in_viewport()
-    expect(tab.page.get_by_role("button", name="Newest")).to_be_visible()
+    tab.page.get_by_role("button", name="Newest").click()
+    expect(sought).to_have_count(0)
+    look_for(tab, "observ")
+    expect(hits).to_have_count(1, timeout=20_000)
+    tab.page.keyboard.press("Enter")
+    expect(sought).to_be_in_viewport()
 
 
 _NEAR_THE_END = """() => {

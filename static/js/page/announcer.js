@@ -1,6 +1,6 @@
 /**
  * For those who listen: that a reply has begun, and once it has ended the whole of it, never token by token; what
- * somebody else has said; and who has come, gone, or begun to type.
+ * somebody else has said; who has come, gone, or begun to type; and whether there is a connection.
  */
 
 import { useRef } from "preact/hooks";
@@ -39,6 +39,14 @@ export function CompanyAnnouncer({ salon, conversation }) {
   else if (typing && !was.typing) said.current = `${typing}.`;
   else if (here !== was.here) said.current = here ? `${here}.` : "Nobody else is here.";
   before.current = { here, typing, latest };
+  return html`<${Aloud} text=${said.current} />`;
+}
+
+/** That the connection is away, and that it is back: not each second until the next attempt. */
+export function ConnectionAnnouncer({ status, troubled }) {
+  const said = useRef("");
+  if (troubled) said.current = status.phase === "offline" ? "Offline." : "The connection is lost. It is being mended.";
+  else if (said.current && status.phase === "open") said.current = "Connected again.";
   return html`<${Aloud} text=${said.current} />`;
 }
 

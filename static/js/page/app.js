@@ -3,13 +3,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Door } from "./door.js";
-import { CharacterDialog, DeleteDialog, ShortcutsDialog } from "./dialogs.js";
+import { CharacterDialog, DeleteDialog, ShortcutsDialog, TakeBackDialog } from "./dialogs.js";
 import { inFlight } from "../client/index.js";
 import { shown } from "./list.js";
 import { Sidebar } from "./sidebar.js";
 import { Room } from "./room.js";
 import { SearchDialog } from "./search.js";
-import { html, useMedia, useStore } from "./view.js";
+import { html, isComposing, useMedia, useStore } from "./view.js";
 
 export const PHONE = "(max-width: 760px)";
 
@@ -65,6 +65,8 @@ export function App({ salon }) {
       ${dialog?.name === "character" && html`<${CharacterDialog} salon=${salon} onClose=${() => setDialog(null)} />`}
       ${dialog?.name === "delete" &&
       html`<${DeleteDialog} salon=${salon} conversation=${dialog.conversation} onClose=${() => setDialog(null)} />`}
+      ${dialog?.name === "take back" &&
+      html`<${TakeBackDialog} salon=${salon} conversation=${dialog.conversation} message=${dialog.message} onClose=${() => setDialog(null)} />`}
     </div>
   `;
 }
@@ -89,7 +91,7 @@ const isField = (element) => element?.matches?.("input, textarea, select, [conte
 function useKeys(salon, { begin, drawer, setDrawer, setDialog, composer }) {
   const latest = useRef(null);
   latest.current = (event) => {
-    if (document.querySelector("dialog[open]")) return;
+    if (isComposing(event) || document.querySelector("dialog[open]")) return;
     const key = event.key.toLowerCase();
     if ((event.ctrlKey || event.metaKey) && key === "k") return take(event, () => setDialog({ name: "search" }));
     if (event.altKey && key === "n") return take(event, begin);

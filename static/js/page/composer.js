@@ -7,7 +7,7 @@ import { BusyPicker } from "./busy-picker.js";
 import { Icon } from "./icons.js";
 import { ModelPicker } from "./model-picker.js";
 import { recall, remember } from "./storage.js";
-import { html, useWatched } from "./view.js";
+import { html, isComposing, useWatched } from "./view.js";
 
 const SAVE_AFTER = 300;
 
@@ -16,6 +16,12 @@ export function Composer({ salon, state, about, conversation, field, onSend, onE
   const [text, setText] = useState(() => recall(draft) ?? "");
   useDraft(draft, text);
   useHeight(field, text);
+  useEffect(() => {
+    if (!state.givenBack || state.givenBack.conversation !== conversation?.id) return;
+    setText([text, state.givenBack.text].filter(Boolean).join("\n"));
+    salon.set({ givenBack: null });
+    field.current.focus();
+  }, [state.givenBack]);
 
   const send = async () => {
     if (!text.trim()) return;
@@ -25,9 +31,9 @@ export function Composer({ salon, state, about, conversation, field, onSend, onE
     if (!(await onSend(text))) setText(text);
   };
   const key = (event) => {
-    if (event.key === "ArrowUp" && !text && !event.altKey && !event.isComposing && onEditLast()) return event.preventDefault();
-    // Composing Japanese, say: this Enter chooses a word.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return undefined;
+    if (isComposing(event)) return undefined;
+    if (event.key === "ArrowUp" && !text && !event.altKey && onEditLast()) return event.preventDefault();
+    if (event.key !== "Enter" || event.shiftKey) return undefined;
     event.preventDefault();
     return send();
   };

@@ -64,6 +64,23 @@ export function DeleteDialog({ salon, conversation, onClose }) {
   `;
 }
 
+export function TakeBackDialog({ salon, conversation, message, onClose }) {
+  const retract = () => {
+    salon.retract(conversation, message);
+    onClose();
+  };
+  return html`
+    <${Dialog} label="Take the message back" onClose=${onClose}>
+      <h2>Take this message back?</h2>
+      <p>Its words go away for everybody, the model too, and do not come back.</p>
+      <div class="dialog-actions">
+        <button class="button" onClick=${onClose}>Keep it</button>
+        <button class="button danger" onClick=${retract}>Take back</button>
+      </div>
+    <//>
+  `;
+}
+
 export function CharacterDialog({ salon, onClose }) {
   const [fields, setFields] = useState({ name: "", system_prompt: "", greeting: "" });
   const [problem, setProblem] = useState(null);

@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
-import { html } from "./view.js";
+import { html, isComposing } from "./view.js";
 
 /** @param {{message: object, onDone: (text: string | null) => Promise<boolean> | void}} props null: it stays as it was */
 export function Editor({ message, onDone }) {
@@ -29,10 +29,11 @@ export function Editor({ message, onDone }) {
     if (!(await onDone(text))) setBusy(false);
   };
   const key = (event) => {
+    if (isComposing(event)) return;
     if (event.key === "Escape") {
       event.preventDefault();
       leave();
-    } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       send();
     }

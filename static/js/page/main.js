@@ -12,7 +12,7 @@ const salon = new Salon(new URL(".", document.baseURI));
 /** The conversation that the address names. */
 function readRoute() {
   const [, route = null, sought = null] = /^#\/c\/([\w-]+)(?:\/([\w-]+))?$/.exec(location.hash) ?? [];
-  salon.set({ route, sought });
+  salon.set({ route, sought, seeks: salon.state.seeks + 1 });
   salon.read();
 }
 
@@ -28,3 +28,4 @@ readRoute();
 render(html`<${App} salon=${salon} />`, document.getElementById("page"));
 serveCopyButtons(document.body);
 salon.client.connect();
+salon.sendUnsent();

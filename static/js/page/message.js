@@ -4,6 +4,7 @@ import { useMemo, useRef, useState } from "preact/hooks";
 
 import { hasEnded, inFlight } from "../client/index.js";
 import { explain, summary } from "./activity.js";
+import { copyText } from "./copying.js";
 import { Editor } from "./editor.js";
 import { Icon, Portrait, Table } from "./icons.js";
 import { blocks } from "./markdown.js";
@@ -12,21 +13,22 @@ import { exactly } from "./times.js";
 import { Versions } from "./versions.js";
 import { html, useWatched } from "./view.js";
 
-export function Message({ salon, conversation, id, character, last, editing, onEdit }) {
+export function Message({ salon, conversation, id, character, last, editing, onEdit, onDialog }) {
   const message = useWatched(conversation, ({ shown }) => shown.find((known) => known.id === id), id);
   if (!message) return null;
   if (message.role === "user") {
-    return html`<${Said} salon=${salon} conversation=${conversation} message=${message} editing=${editing} onEdit=${onEdit} />`;
+    return html`<${Said} salon=${salon} conversation=${conversation} message=${message} editing=${editing} onEdit=${onEdit} onDialog=${onDialog} />`;
   }
   return html`<${Reply} salon=${salon} conversation=${conversation} message=${message} character=${character} last=${last} />`;
 }
 
-function Said({ salon, conversation, message, editing, onEdit }) {
+function Said({ salon, conversation, message, editing, onEdit, onDialog }) {
   const done = async (text) => {
     if (text !== null && !(await salon.edit(conversation.id, message.id, text))) return false;
     onEdit(null);
     return true;
   };
+  const takeBack = () => onDialog({ name: "take back", conversation: conversation.id, message: message.id });
   const own = message.user === salon.client.user;
   const mine = own && !message.retracted;
   const kind = `message said${editing ? " editing" : ""}${own ? "" : " theirs"}`;
@@ -41,7 +43,7 @@ function Said({ salon, conversation, message, editing, onEdit }) {
       html`<footer class="tools">
         <${Versions} salon=${salon} conversation=${conversation} message=${message} />
         ${mine && html`<button class="tool" onClick=${() => onEdit(message.id)}><${Icon} name="pencil" />Edit</button>`}
-        ${mine && html`<button class="tool" onClick=${() => salon.retract(conversation.id, message.id)}><${Icon} name="trash" />Take back</button>`}
+        ${mine && html`<button class="tool" onClick=${takeBack}><${Icon} name="trash" />Take back</button>`}
       </footer>`}
     </li>
   `;
@@ -57,8 +59,10 @@ export function Pending({ salon, conversation, entry }) {
       html`
         <div class="trouble" role="alert">
           <p>Not sent. ${entry.error.message}</p>
-          <button class="button small" onClick=${() => salon.resend(conversation.id, entry.key)}><${Icon} name="retry" />Send again</button>
-          <button class="button small quiet" onClick=${() => conversation.discard(entry.key)}>Discard</button>
+          ${entry.error.code !== "text_too_long" &&
+          html`<button class="button small" onClick=${() => salon.resend(conversation.id, entry.key)}><${Icon} name="retry" />Send again</button>`}
+          <button class="button small quiet" onClick=${() => salon.giveBack(conversation.id, entry)}>Edit</button>
+          <button class="button small quiet" onClick=${() => salon.discard(conversation.id, entry.key)}>Discard</button>
         </div>
       `}
     </li>
@@ -136,9 +140,9 @@ function Failure({ message, onAgain }) {
 function Tools({ salon, conversation, message, last, onAgain }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
-    await navigator.clipboard.writeText(message.text);
+    if (!(await copyText(message.text))) return salon.notify("This browser does not let the page copy.");
     setCopied(true);
-    setTimeout(() => setCopied(false), 1_600);
+    return setTimeout(() => setCopied(false), 1_600);
   };
   const about = summary(message);
   return html`

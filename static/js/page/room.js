@@ -54,7 +54,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
     <main class="room" inert=${covered}>
       <${Header} salon=${salon} about=${about} conversation=${conversation} onMenu=${onMenu} onBegin=${onBegin} onDialog=${onDialog} />
       ${conversation
-        ? html`<${Thread} salon=${salon} conversation=${conversation} about=${about} sent=${sent} sought=${state.sought} editing=${editing} onEdit=${edit} />`
+        ? html`<${Thread} salon=${salon} conversation=${conversation} about=${about} sent=${sent} sought=${state.sought} seeks=${state.seeks} editing=${editing} onEdit=${edit} onDialog=${onDialog} />`
         : html`<${Welcome} salon=${salon} state=${state} composer=${composer} onSend=${send} onDialog=${onDialog} />`}
       <footer class="foot">
         <${StatusLine} salon=${salon} status=${state.status} conversation=${conversation} />

@@ -6,6 +6,7 @@ import { Identity } from "./identity.js";
 import { merged, withFirstPage } from "./list.js";
 import { wish } from "./search-wish.js";
 import { recall, remember } from "./storage.js";
+import { forget, keep, unsent } from "./unsent.js";
 
 const PAGE = 40;
 
@@ -21,6 +22,8 @@ export class Salon {
       route: null,
       /** The message that somebody wants to see, in the conversation of the route. */
       sought: null,
+      /** How often the address was read: what is sought may be sought again. */
+      seeks: 0,
       lookedFor: null,
       conversations: [],
       next: null,
@@ -34,11 +37,13 @@ export class Salon {
       characters: [],
       status: this.client.status,
       /** What the next new conversation begins with. */
-      choice: JSON.parse(recall("choice") ?? "null"),
+      choice: chosenBefore(),
       character: null,
       /** The reply that we have asked to stop, last. */
       stopping: null,
       notice: null,
+      /** Words of a message that could not be sent, on their way back to the message box: `{conversation, text}`. */
+      givenBack: null,
     };
     this.client.on("status", (status) => this.#statusChanged(status));
     this.client.on("event", (event) => this.#heard(event));
@@ -188,14 +193,50 @@ export class Salon {
     return conversation.id;
   }
 
-  /** Sends; a failure shows at the message itself. */
+  /** Sends; a failure shows at the message itself. Until the server has it, it outlives the page. */
   async send(id, text) {
+    const key = this.client.platform.key();
     this.#touch(id);
-    await this.client.conversation(id).send(text).catch(expected);
+    keep(id, { key, text });
+    await this.#arrival(id, key, this.client.conversation(id).send(text, { key }));
   }
 
   async resend(id, key) {
-    await this.client.conversation(id).resend(key).catch(expected);
+    await this.#arrival(id, key, this.client.conversation(id).resend(key));
+  }
+
+  /** Sends what the page was closed upon. What its conversation does not take any more is forgotten with it. */
+  sendUnsent() {
+    for (const { conversation, key, text, reply } of unsent()) {
+      const known = this.client.conversation(conversation);
+      this.#arrival(conversation, key, known.send(text, { key, reply })).then((error) => {
+        if (["not_found", "forbidden"].includes(error?.code)) this.discard(conversation, key);
+      });
+    }
+  }
+
+  /** Forgets a message that could not be sent. */
+  discard(id, key) {
+    forget(id, key);
+    this.client.conversation(id).discard(key);
+  }
+
+  /** Puts its words back into the message box. */
+  giveBack(id, { key, text }) {
+    this.discard(id, key);
+    this.set({ givenBack: { conversation: id, text } });
+  }
+
+  /** @returns {Promise<ChatError | null>} why it has not arrived */
+  async #arrival(id, key, sending) {
+    try {
+      await sending;
+    } catch (error) {
+      expected(error);
+      return error;
+    }
+    forget(id, key);
+    return null;
   }
 
   async stop(id, reply) {
@@ -335,6 +376,15 @@ export class Salon {
 /** Errors of the conversation are shown where they belong; anything else is a bug, and must be seen as one. */
 function expected(error) {
   if (!(error instanceof ChatError)) throw error;
+}
+
+/** What was chosen here before; another version of the page may have written it otherwise. */
+function chosenBefore() {
+  try {
+    return JSON.parse(recall("choice") ?? "null");
+  } catch {
+    return null;
+  }
 }
 
 /** Only what is set: the server may list the others as null. */

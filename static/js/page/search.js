@@ -6,7 +6,7 @@ import { Dialog } from "./dialogs.js";
 import { Filters } from "./search-filters.js";
 import { anything } from "./search-wish.js";
 import { ago, exactly } from "./times.js";
-import { html } from "./view.js";
+import { html, isComposing } from "./view.js";
 
 const PAUSE = 120; // so long nothing is typed before it is looked for
 const PAGE = 20;
@@ -26,9 +26,13 @@ export function SearchDialog({ salon, route, onClose }) {
     if (!hit) return;
     salon.set({ lookedFor: text });
     onClose();
-    location.hash = `#/c/${hit.conversation}/${hit.id}`;
+    const route = `#/c/${hit.conversation}/${hit.id}`;
+    // One that is sought already, and was left by scrolling, is gone to once more.
+    if (location.hash === route) dispatchEvent(new HashChangeEvent("hashchange"));
+    else location.hash = route;
   };
   const key = (event) => {
+    if (isComposing(event)) return;
     if (event.key === "Enter") open(hits[chosen]);
     else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       const next = Math.min(hits.length - 1, Math.max(0, chosen + (event.key === "ArrowDown" ? 1 : -1)));
@@ -59,7 +63,7 @@ export function SearchDialog({ salon, route, onClose }) {
       <ol class="search-hits" id="search-hits" role="listbox" aria-label="Found" ref=${list}>
         ${hits.map((hit, place) => html`<${Hit} key=${hit.id} id=${`hit-${place}`} hit=${hit} chosen=${place === chosen} onOpen=${() => open(hit)} />`)}
       </ol>
-      ${found?.total > hits.length && hits.length && html`<button class="button quiet small" onClick=${more}>More</button>`}
+      ${found?.total > hits.length && hits.length > 0 && html`<button class="button quiet small" onClick=${more}>More</button>`}
       <p class="search-count" role="status">${told(found)}</p>
     <//>
   `;

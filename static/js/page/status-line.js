@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { inFlight } from "../client/index.js";
 import { activity, rate } from "./activity.js";
+import { ConnectionAnnouncer } from "./announcer.js";
 import { Table } from "./icons.js";
 import { html, useClock, useWatched } from "./view.js";
 
@@ -16,8 +17,11 @@ export function StatusLine({ salon, status, conversation }) {
   const counting = troubled && status.phase === "waiting";
   const now = useClock(BLINK, counting);
   const { kind, text } = activity({ status, troubled, now: Math.max(now, performance.now()) });
-  if (kind === "trouble") return html`<${Line} kind=${kind} text=${text} />`;
-  return conversation ? html`<${Doing} salon=${salon} status=${status} conversation=${conversation} />` : html`<${Line} kind="rest" text="" />`;
+  const line =
+    kind === "trouble" || !conversation
+      ? html`<${Line} kind=${kind} text=${text} />`
+      : html`<${Doing} salon=${salon} status=${status} conversation=${conversation} />`;
+  return html`${line}<${ConnectionAnnouncer} status=${status} troubled=${kind === "trouble"} />`;
 }
 
 function Doing({ salon, status, conversation }) {

@@ -7,8 +7,8 @@ import { Message, Pending } from "./message.js";
 import { useScroll } from "./scroll.js";
 import { html, useWatched } from "./view.js";
 
-/** @param {{salon: object, conversation: object, about: object, sent: number, sought: string | null, editing: string | null, onEdit: (id: string | null) => void}} props */
-export function Thread({ salon, conversation, about, sent, sought, editing, onEdit }) {
+/** @param {{salon: object, conversation: object, about: object, sent: number, sought: string | null, seeks: number, editing: string | null, onEdit: (id: string | null) => void, onDialog: (dialog: object) => void}} props */
+export function Thread({ salon, conversation, about, sent, sought, seeks, editing, onEdit, onDialog }) {
   // Which messages there are, not what is in them: each one watches itself.
   const ids = useWatched(conversation, ({ shown }) => shown.map(({ id }) => id).join(" "));
   const live = useWatched(conversation, ({ excerpt }) => !excerpt);
@@ -20,7 +20,7 @@ export function Thread({ salon, conversation, about, sent, sought, editing, onEd
   const scroller = useRef(null);
   const content = useRef(null);
   const { away, toNewest, leave } = useScroll(scroller, content, order[0], live);
-  useSought({ salon, conversation, loaded, sought, content, leave });
+  useSought({ salon, conversation, loaded, sought, seeks, content, leave });
   useLayoutEffect(() => {
     if (!sent) return;
     conversation.live();
@@ -40,7 +40,7 @@ export function Thread({ salon, conversation, about, sent, sought, editing, onEd
         <ol class="messages" aria-label="Messages">
           ${order.map(
             (id, index) =>
-              html`<${Message} key=${id} id=${id} salon=${salon} conversation=${conversation} character=${character} last=${index === order.length - 1} editing=${editing === id} onEdit=${onEdit} />`,
+              html`<${Message} key=${id} id=${id} salon=${salon} conversation=${conversation} character=${character} last=${index === order.length - 1} editing=${editing === id} onEdit=${onEdit} onDialog=${onDialog} />`,
           )}
           ${live && outgoing.map((entry) => html`<${Pending} key=${entry.key} salon=${salon} conversation=${conversation} entry=${entry} />`)}
         </ol>
@@ -55,7 +55,7 @@ export function Thread({ salon, conversation, about, sent, sought, editing, onEd
 }
 
 /** Goes to a message that somebody looks for, and shows which it is; what lies between is not loaded. */
-function useSought({ salon, conversation, loaded, sought, content, leave }) {
+function useSought({ salon, conversation, loaded, sought, seeks, content, leave }) {
   useEffect(() => {
     if (!loaded || !sought) return undefined;
     let current = true;
@@ -74,7 +74,7 @@ function useSought({ salon, conversation, loaded, sought, content, leave }) {
     return () => {
       current = false;
     };
-  }, [loaded, sought]);
+  }, [loaded, sought, seeks]);
 }
 
 /** The element of a message, once it is drawn. */

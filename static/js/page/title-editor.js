@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 
-import { html } from "./view.js";
+import { html, isComposing } from "./view.js";
 
 /** @param {{title: string, onDone: (title: string | null) => void}} props */
 export function TitleEditor({ title, onDone }) {
@@ -16,7 +16,7 @@ export function TitleEditor({ title, onDone }) {
     onDone(keep && given && given !== title ? given : null);
   };
   const key = (event) => {
-    if (event.key !== "Enter" && event.key !== "Escape") return;
+    if (isComposing(event) || (event.key !== "Enter" && event.key !== "Escape")) return;
     event.preventDefault();
     event.stopPropagation();
     finish(event.key === "Enter");

@@ -42,6 +42,9 @@ export function useWatched(conversation, select, only = null) {
   return value;
 }
 
+/** Whether a key is for the choice of a word, in Japanese say, and not for us. Safari says so by the number alone. */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
 /** Whether a media query matches, live. */
 export function useMedia(query) {
   const [matches, setMatches] = useState(() => matchMedia(query).matches);
