@@ -133,25 +133,7 @@ class Finish:
     request_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class TookOver:
-    """Another provider has the answer from here on; only `providers.chain` yields it, never a provider.
-
-    `code` and `detail` say why the one before it is out; `keep` is how many code points of the text so far stand.
-    `notices` are about settings that this model does not take.
-    """
-
-    provider: str
-    model: str
-    code: str
-    detail: str
-    keep: int
-    notices: tuple[str, ...] = ()
-
-
-Delta: TypeAlias = (
-    TextDelta | ReasoningDelta | ToolCallDelta | CitationDelta | UsageReport | TookOver | Finish
-)
+Delta: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta | CitationDelta | UsageReport | Finish
 
 
 class Provider(Protocol):
