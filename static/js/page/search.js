@@ -34,6 +34,7 @@ export function SearchDialog({ salon, route, onClose }) {
   const key = (event) => {
     if (isComposing(event)) return;
     if (event.key === "Enter") open(hits[chosen]);
+    else if (event.key === "Escape") onClose(); // browsers would clear the box first, and ask for it twice
     else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       const next = Math.min(hits.length - 1, Math.max(0, chosen + (event.key === "ArrowDown" ? 1 : -1)));
       setChosen(next);
