@@ -16,12 +16,10 @@ export function Composer({ salon, state, about, conversation, field, onSend, onE
   const [text, setText] = useState(() => recall(draft) ?? "");
   useDraft(draft, text);
   useHeight(field, text);
-  useEffect(() => {
-    if (!state.givenBack || state.givenBack.conversation !== conversation?.id) return;
-    setText([text, state.givenBack.text].filter(Boolean).join("\n"));
-    salon.set({ givenBack: null });
+  useGivenBack(salon, state.givenBack, conversation, (words) => {
+    setText([text, words].filter(Boolean).join("\n"));
     field.current.focus();
-  }, [state.givenBack]);
+  });
 
   const send = async () => {
     if (!text.trim()) return;
@@ -89,6 +87,15 @@ function SendOrStop({ salon, conversation, empty }) {
 
 function Send({ empty }) {
   return html`<button class="send" aria-label="Send" title="Send (Enter)" disabled=${empty}><${Icon} name="send" /></button>`;
+}
+
+/** Takes the words of a message that could not be sent. */
+function useGivenBack(salon, givenBack, conversation, take) {
+  useEffect(() => {
+    if (!givenBack || givenBack.conversation !== conversation?.id) return;
+    take(givenBack.text);
+    salon.set({ givenBack: null });
+  }, [givenBack]);
 }
 
 /** Keeps the draft: soon after each change, and at once when the conversation or the page is left. */
