@@ -268,10 +268,17 @@ def telling(kind: type[AbstractConnection]) -> type[AbstractConnection]:
 
     class Telling(kind):
         async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+            task = asyncio.current_task()
+            before = task.cancelling() if task is not None else 0
             try:
                 await super().send_packed_command(command, check_health)
             except (RuntimeError, AttributeError) as error:
                 raise _lost(error) from error
+            if task is not None and task.cancelling() > before:
+                # `asyncio.wait_for`, with which the driver sends, keeps a cancellation to itself that comes as it ends
+                # (Python 3.11, bpo-37658). Whoever was cancelled would go on, and whoever waits for it would for ever.
+                await self.disconnect(nowait=True)  # the answer would be read by somebody else
+                raise asyncio.CancelledError
 
         async def read_response(self, *args: Any, **options: Any) -> Any:
             try:
