@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
@@ -21,7 +21,7 @@ from server.cli.jobs import jobs as open_jobs
 from server.cli.processes import run, serve_web, serve_worker
 from server.cli.replay import rebuild
 from server.cli.up import up as up_everything
-from server.domain.errors import ChatError
+from server.domain.errors import ChatError, Unavailable
 from server.embedded.errors import EmbeddedError
 from server.embedded.running import engines_on
 from server.settings import Settings
@@ -231,9 +231,27 @@ def _guarded(work: Coroutine[Any, Any, None]) -> None:
     """Run a process; what an operator can mend is said in a sentence, without a traceback."""
     try:
         run(work)
-    except _OF_THE_OPERATOR as error:
-        typer.secho(str(error), fg="red", err=True)
+    except Exception as error:
+        found = _alone(error)
+        if isinstance(found, typer.Exit):
+            raise found from None
+        if not isinstance(found, (*_OF_THE_OPERATOR, OSError)):
+            raise
+        typer.secho(_sentence(found), fg="red", err=True)
         raise typer.Exit(1) from None
-    except OSError as error:
-        typer.secho(f"{error}", fg="red", err=True)
-        raise typer.Exit(1) from None
+
+
+def _alone(error: Exception) -> Exception:
+    """What went wrong, where a group of tasks has wrapped it up."""
+    inside: Sequence[Exception] = getattr(error, "exceptions", ())  # of a group alone
+    return _alone(inside[0]) if len(inside) == 1 else error
+
+
+def _sentence(error: Exception) -> str:
+    match error:
+        case Unavailable(__cause__=Exception() as cause):
+            return f"{error} ({type(cause).__name__}) `python -m server doctor` says more."
+        case EngineAway():
+            return f"An engine cannot be reached ({error}). `python -m server doctor` says more."
+        case _:
+            return str(error)

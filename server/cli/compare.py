@@ -14,11 +14,12 @@ async def compare(settings: Settings, conversations: Sequence[str], say: Callabl
     """Compare, and say what differs; the exit code. Errors: `NotConfigured`, `Unavailable`."""
     if settings.mongodb_url is None:
         raise wiring.NotConfigured("Set CHAT_MONGODB_URL, or run `up` here, whose database is used.")
-    compared = events = documents = 0
+    compared: set[str] = set()
+    events = documents = 0
     found: list[Difference] = []
     async with database(settings.mongodb_url, settings.mongodb_database) as client:
         async for one in Comparison(client, settings.mongodb_database).run(conversations):
-            compared += 1
+            compared.add(one.conversation)
             events += one.events
             documents += one.documents
             found += one.differences
@@ -26,6 +27,9 @@ async def compare(settings: Settings, conversations: Sequence[str], say: Callabl
         say(f"{one.collection} {one.document} {one.field}: stored {one.stored!r}, replayed {one.replayed!r}")
     if len(found) > _MOST:
         say(f"… and {len(found) - _MOST} more.")
-    checked = f"{events} events of {compared} conversations, {documents} documents"
+    missing = [name for name in conversations if name not in compared]
+    for name in missing:
+        say(f"There is no conversation {name}.")
+    checked = f"{events} events of {len(compared)} conversations, {documents} documents"
     say(f"{len(found)} differences in {checked}." if found else f"The same, field by field: {checked}.")
-    return 1 if found else 0
+    return 1 if found or missing else 0

@@ -42,6 +42,20 @@ def on_stop(tell: Callable[[], object]) -> None:
         loop.add_signal_handler(number, tell)
 
 
+def check_port(host: str, port: int) -> None:
+    """Errors: `NotConfigured`, where a web process could not listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise wiring.NotConfigured(
+                f"Port {port} of {host} cannot be used ({error.strerror}). "
+                "Stop what is there, or choose another with CHAT_PORT (0 lets the system choose)."
+            ) from None
+
+
 def _settle() -> None:
     """What was made to begin with stays: the garbage collector need not walk through it again and again.
 
@@ -55,6 +69,7 @@ def _settle() -> None:
 
 async def serve_web(settings: Settings) -> None:
     """`python -m server web`. Errors: those of `wiring.core`."""
+    check_port(settings.host, settings.port)
     async with wiring.web(settings) as web:
         _settle()
         config = uvicorn.Config(

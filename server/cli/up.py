@@ -1,19 +1,18 @@
 """`python -m server up`: everything on this machine, with engines of our own where no URL is set."""
 
 import asyncio
-import socket
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import httpx2
 
-from server.cli.processes import on_stop
+from server.cli.processes import check_port, on_stop
 from server.embedded.child import Child, Program, Say
 from server.embedded.engines import EngineURLs, Wanted, embedded
 from server.embedded.port import free_port
 from server.settings import Settings
-from server.wiring import NotConfigured, ensure_secret
+from server.wiring import ensure_secret
 
 _DRAIN_SECONDS = 35.0
 
@@ -24,7 +23,7 @@ async def up(settings: Settings, say: Say) -> None:
     on_stop(stop)
     settings = ensure_secret(settings)
     port = settings.port or free_port()
-    _check_port(settings.host, port)
+    check_port(settings.host, port)
     wanted = Wanted(
         data_dir=settings.data_dir,
         start_mongodb=settings.mongodb_url is None,
@@ -125,16 +124,3 @@ def _worker(settings: Settings, number: int, environment: Mapping[str, str]) -> 
         environment=environment,
         stop_within=_DRAIN_SECONDS,
     )
-
-
-def _check_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise NotConfigured(
-                f"Port {port} of {host} cannot be used ({error.strerror}). "
-                "Stop what is there, or choose another with CHAT_PORT (0 lets the system choose)."
-            ) from None

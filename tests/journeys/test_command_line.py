@@ -112,6 +112,27 @@ async def test_what_is_no_address(house: House, name: str, value: str, code: int
     assert printed.startswith(said)
 
 
+async def test_a_port_that_is_taken(house: House) -> None:
+    """A web process and a worker say so, and end, with everything that they had opened."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        web, worker = await asyncio.gather(
+            run(house, "web", CHAT_PORT=port), run(house, "worker", CHAT_WORKER_METRICS_PORT=port)
+        )
+    assert web[0] == worker[0] == 1
+    assert web[1].startswith(f"Port {port} of 127.0.0.1 cannot be used (Address already in use).")
+    assert "Address already in use" in worker[1].splitlines()[-1]
+
+
+async def test_comparing_what_is_not_there(house: House) -> None:
+    """A conversation that is named and does not exist is no proof of anything."""
+    code, printed = await run(house, "compare", "cnv_1")
+    assert code == 1
+    assert printed.startswith("There is no conversation cnv_1.")
+
+
 async def test_open_to_others_without_tokens(house: House) -> None:
     """A host that others reach needs a token setting, or the word that anybody may come in."""
     unguarded, guessable = await asyncio.gather(
