@@ -35,6 +35,10 @@ class SettingsInForce:
         self._providers = providers
         self._check = check
 
+    def knows(self, provider: str | None) -> bool:
+        """Whether a reply may be asked of it; None is whichever is in force."""
+        return provider is None or provider in self._providers
+
     async def __call__(self, state: Conversation, wanted: ReplySettings | bool) -> ReplySettings:
         """`wanted` over the conversation over its character over the server; False wants no reply.
 

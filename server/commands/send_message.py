@@ -1,5 +1,6 @@
 """Accept a message: the one way in, over the socket and over HTTP."""
 
+import asyncio
 from collections.abc import Sequence
 
 from server.commands.accepting import Accepting
@@ -8,6 +9,7 @@ from server.domain.conversation import Conversation
 from server.domain.errors import ChatError, Conflict, NotFound
 from server.domain.events import Event, MessageCreated, ReplyRequested
 from server.domain.message import NewMessage, Sent
+from server.domain.settings import ReplySettings
 from server.storage.event_store import Duplicate
 
 
@@ -24,6 +26,13 @@ class SendMessage:
         `Conflict`: a reused key, or a conversation that is busy.
         """
         decisions.check_text(new.text)
+        asking = _Asking(self._accepting, user, new.reply)
+        try:
+            return await self._sent(user, conversation, new, asking)
+        finally:
+            await asking.end()
+
+    async def _sent(self, user: str, conversation: str, new: NewMessage, asking: "_Asking") -> Sent:
         place: int | None = None
         asked_again = False
 
@@ -46,7 +55,7 @@ class SendMessage:
             settings = await self._accepting.settings(state, new.reply)
             if new.reply is not False:
                 # Before anything is stored: what is accepted always has a place.
-                place = await self._accepting.announcer.place(user, settings)
+                place = await asking.place(settings)
             return decisions.send(state, user, new, settings, self._accepting.clock())
 
         try:
@@ -72,3 +81,28 @@ class SendMessage:
         if text != new.text:
             raise Conflict("key_reused", "This key was used for another text.", field="key")
         return sent
+
+
+class _Asking:
+    """Asks for a place in the queue while the conversation is read: of the lane that most likely is the reply's."""
+
+    def __init__(self, accepting: Accepting, user: str, wanted: ReplySettings | bool) -> None:
+        self._announcer = accepting.announcer
+        self._user = user
+        self._task: asyncio.Task[int] | None = None
+        # A lane begins to be with the first question about it: only those of known providers may.
+        if isinstance(wanted, ReplySettings) and accepting.settings.knows(wanted.provider):
+            self._lane = self._announcer.lane(wanted)
+            self._task = asyncio.create_task(self._announcer.place(user, wanted))
+
+    async def place(self, settings: ReplySettings) -> int:
+        """The place of a reply with these settings; an answer is good for one decision. Errors: `Overloaded`."""
+        if self._task is not None and self._announcer.lane(settings) == self._lane:
+            task, self._task = self._task, None
+            return await task
+        return await self._announcer.place(self._user, settings)
+
+    async def end(self) -> None:
+        """Let it come to its end, which is not far: nobody wants to know any more."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
