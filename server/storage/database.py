@@ -13,6 +13,7 @@ from pymongo.write_concern import WriteConcern
 
 from server.domain.errors import Unavailable
 from server.storage.documents import DOCUMENTS
+from server.storage.driver import lighten
 from server.storage.migrations import migrate
 
 Client = AsyncMongoClient[dict[str, Any]]
@@ -40,6 +41,7 @@ class NotAnAddress(Exception):
 @asynccontextmanager
 async def database(url: str, name: str) -> AsyncGenerator[Client]:
     """Connect, check, and declare documents and indexes. Errors: `NotAnAddress`, `NotAReplicaSet`, `Unavailable`."""
+    lighten()
     async with _client(url, name) as client:
         async with reachable():
             hello = await client.admin.command("hello")
