@@ -256,7 +256,7 @@ class Connection:
         self._put_all([answer, *(Event(topic, entry.offset, entry.body) for entry in reading.entries)])
         subscription.go_live(reading.position)
         user = self._session.user
-        if self._presence is not None and user is not None:
+        if self._presence is not None and user is not None and self._application.has_company(topic):
             self._presence.arrive(topic, user, self)
 
     def _restart(self, topic: str) -> None:

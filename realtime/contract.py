@@ -42,7 +42,7 @@ class Socket(Protocol):
 
 
 class Application(Protocol):
-    """What a connection asks of the program that it is part of. All but `merger` may raise `Refused`."""
+    """What a connection asks of the program that it is part of. What is awaited, and `decode`, may raise `Refused`."""
 
     @property
     def merger(self) -> Merger:
@@ -59,6 +59,10 @@ class Application(Protocol):
 
     async def admit(self, user: str, topic: str) -> None:
         """Check that the user may follow the topic."""
+        ...
+
+    def has_company(self, topic: str) -> bool:
+        """Whether those who follow the topic are told who else does, and who types."""
         ...
 
     async def snapshot(self, topic: str, reading: Reading) -> object:

@@ -97,6 +97,10 @@ class Chat:
         except ChatError as error:
             raise refusal_of(error) from error
 
+    def has_company(self, topic: str) -> bool:
+        """A conversation has; one's own list is nobody else's."""
+        return owner_of(topic) is None
+
     async def snapshot(self, topic: str, reading: Reading) -> object:
         """The conversation's last messages and replies in flight; of a list, its first page."""
         try:
@@ -153,6 +157,7 @@ class Visit:
         self.merger = chat.merger
         self.decode = chat.decode
         self.admit = chat.admit
+        self.has_company = chat.has_company
         self.snapshot = chat.snapshot
         self.handle = chat.handle
 

@@ -2,6 +2,8 @@
 
 from contextlib import AsyncExitStack
 
+from redis.asyncio import Redis
+
 from tests.support.client import Chat, Http, chat
 from tests.support.house import House
 from tests.support.listener import listening
@@ -31,6 +33,20 @@ async def test_who_is_here_across_instances(house: House, ada: Http, grace: Http
         await _until(first, ada.user)
         async with listening(grace, conversation):
             await _until(first, ada.user, grace.user)
+
+
+async def test_a_list_has_no_company(house: House, ada: Http) -> None:
+    """One's list is followed by oneself alone: nobody is told so, and nothing is kept about it."""
+    conversation = await ada.conversation()
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(f"list:{ada.user}")
+        await device.subscribe(conversation)
+        await _until(device, ada.user)
+        told = [frame["conversation"] for frame in device.heard if frame["type"] == "presence"]
+        assert set(told) == {conversation}
+        async with Redis.from_url(house.redis_url) as redis:
+            assert await redis.exists(f"presence:{{{conversation}}}")
+            assert not await redis.exists(f"presence:{{list:{ada.user}}}")
 
 
 async def test_who_types_across_instances(house: House, ada: Http, grace: Http) -> None:

@@ -150,6 +150,10 @@ class ScriptedApplication:
         if self.refused is not None:
             raise self.refused
 
+    def has_company(self, topic: str) -> bool:
+        """See the port."""
+        return True
+
     async def snapshot(self, topic: str, reading: Reading) -> object:
         """See the port."""
         await self.showing.wait()
