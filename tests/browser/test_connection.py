@@ -101,6 +101,8 @@ def test_words_that_cannot_be_sent_are_given_back(tab: Tab) -> None:
     trouble = tab.page.locator(".message.unsent")
     expect(trouble).to_contain_text("32000 characters at most")
     expect(trouble.get_by_role("button", name="Send again")).to_have_count(0)
+    tab.page.reload()
+    expect(trouble).to_contain_text("32000 characters at most")
     trouble.get_by_role("button", name="Edit").click()
     expect(trouble).to_have_count(0)
     expect(tab.composer).to_be_focused()

@@ -81,6 +81,11 @@ export class Conversation {
     return entry ? this.send(entry.text, { key, reply: entry.reply }) : Promise.resolve(null);
   }
 
+  /** Shows a message that was refused in an earlier life of the page. @param {{key: string, text: string}} message @param {Error} error */
+  recover(message, error) {
+    this.#setOutgoing(failed(sending(this.outgoing, message), message.key, error));
+  }
+
   /** Forgets a message that could not be sent. */
   discard(key) {
     this.#setOutgoing(dropped(this.outgoing, key));

@@ -1,12 +1,12 @@
 /** The page's model: the client, the list of conversations, what can be chosen, and the verbs of the page. */
 
-import { ChatError, Client, SignedOut } from "../client/index.js";
+import { ChatError, Client, Refused, SignedOut } from "../client/index.js";
 import { exported, save } from "./files.js";
 import { Identity } from "./identity.js";
 import { merged, withFirstPage } from "./list.js";
 import { wish } from "./search-wish.js";
 import { recall, remember } from "./storage.js";
-import { forget, keep, unsent } from "./unsent.js";
+import { forget, keep, note, unsent } from "./unsent.js";
 
 const PAGE = 40;
 
@@ -205,11 +205,15 @@ export class Salon {
     await this.#arrival(id, key, this.client.conversation(id).resend(key));
   }
 
-  /** Sends what the page was closed upon. What its conversation does not take any more is forgotten with it. */
+  /**
+   * Sends what the page was closed upon; what was refused is shown again instead. What its conversation does not take any
+   * more is forgotten with it.
+   */
   sendUnsent() {
-    for (const { conversation, key, text, reply } of unsent()) {
+    for (const { conversation, key, text, reply, problem } of unsent()) {
       const known = this.client.conversation(conversation);
-      this.#arrival(conversation, key, known.send(text, { key, reply })).then((error) => {
+      if (problem) known.recover({ key, text, reply }, new Refused(problem));
+      else this.#arrival(conversation, key, known.send(text, { key, reply })).then((error) => {
         if (["not_found", "forbidden"].includes(error?.code)) this.discard(conversation, key);
       });
     }
@@ -233,6 +237,7 @@ export class Salon {
       await sending;
     } catch (error) {
       expected(error);
+      if (error instanceof Refused) note(id, key, { code: error.code, detail: error.message });
       return error;
     }
     forget(id, key);

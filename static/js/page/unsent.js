@@ -13,12 +13,19 @@ export function keep(conversation, { key, text, reply }) {
   remember(nameOf(conversation, key), JSON.stringify({ text, reply, at: Date.now() }));
 }
 
+/** The server has refused it: it is not sent again by itself. @param {{code: string, detail: string}} problem */
+export function note(conversation, key, problem) {
+  const name = nameOf(conversation, key);
+  const kept = recall(name);
+  if (kept) remember(name, JSON.stringify({ ...JSON.parse(kept), problem }));
+}
+
 /** It has arrived, or was thrown away. */
 export function forget(conversation, key) {
   remember(nameOf(conversation, key), null);
 }
 
-/** All that is kept, in the order in which it was said. @returns {{conversation: string, key: string, text: string, reply?: object | false}[]} */
+/** All that is kept, in the order in which it was said. @returns {{conversation: string, key: string, text: string, problem?: object}[]} */
 export function unsent() {
   const found = names(PREFIX).map((name) => {
     const [conversation, key] = name.slice(PREFIX.length).split(".");
