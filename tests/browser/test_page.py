@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Tab, Visitor
 from tests.browser.test_conversation import LONG
@@ -47,6 +47,23 @@ def test_rename_and_delete(tab: Tab) -> None:
     tab.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(item).to_have_count(0)
     expect(tab.page.get_by_text("Pull up a chair.")).to_be_visible()
+
+
+def test_a_new_conversation_is_begun_once_however_often_one_presses(tab: Tab) -> None:
+    """On a slow line: it is said that it is being sent, a second press begins no other, and later words are kept."""
+
+    def slowly(route: Route) -> None:
+        if route.request.method == "POST":
+            tab.page.wait_for_timeout(600)
+        route.continue_()
+
+    tab.page.route("**/v1/conversations", slowly)
+    beginning = tab.page.locator(".beginning").first
+    beginning.dblclick()
+    expect(tab.status).to_contain_text("Sending")
+    tab.say("And another thing.")
+    tab.page.wait_for_url("**/c/cnv_*")
+    assert len(tab.ask("GET", "/v1/conversations")["items"]) == 1
 
 
 def test_copying_where_the_browser_has_no_clipboard(visitor: Visitor) -> None:

@@ -26,7 +26,7 @@ export function Composer({ salon, state, about, conversation, field, onSend, onE
     setText("");
     remember(draft, null);
     // The conversation could not be begun: the words are given back.
-    if (!(await onSend(text))) setText(text);
+    if (!(await onSend(text))) setText((since) => [text, since].filter(Boolean).join("\n"));
   };
   const key = (event) => {
     if (isComposing(event)) return undefined;

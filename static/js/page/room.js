@@ -1,6 +1,6 @@
 /** The main part: one conversation, or the place where a new one begins. */
 
-import { useLayoutEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { others } from "./activity.js";
 import { Announcer, CompanyAnnouncer } from "./announcer.js";
@@ -21,6 +21,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
   const conversation = route ? salon.client.conversation(route) : null;
   const [sent, setSent] = useState(0);
   const [editing, setEditing] = useState(null);
+  const [beginning, begin] = useBegin(salon, onBegun);
 
   // At once, not after the next paint: by then somebody may have gone elsewhere.
   useLayoutEffect(() => {
@@ -34,9 +35,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
       salon.send(route, text);
       return true;
     }
-    const id = await salon.begin(text);
-    if (id) onBegun(id);
-    return id !== null;
+    return begin(text);
   };
 
   const edit = (id) => {
@@ -57,13 +56,34 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
         ? html`<${Thread} salon=${salon} conversation=${conversation} about=${about} sent=${sent} sought=${state.sought} seeks=${state.seeks} editing=${editing} onEdit=${edit} onDialog=${onDialog} />`
         : html`<${Welcome} salon=${salon} state=${state} composer=${composer} onSend=${send} onDialog=${onDialog} />`}
       <footer class="foot">
-        <${StatusLine} salon=${salon} status=${state.status} conversation=${conversation} />
+        <${StatusLine} salon=${salon} status=${state.status} conversation=${conversation} sending=${beginning} />
         <${Composer} key=${route ?? "new"} salon=${salon} state=${state} about=${about} conversation=${conversation} field=${composer} onSend=${send} onEditLast=${editLast} />
       </footer>
       ${conversation && html`<${Announcer} conversation=${conversation} name=${salon.characterOf(about)?.name ?? "The model"} />`}
       ${conversation && html`<${CompanyAnnouncer} key=${conversation.id} salon=${salon} conversation=${conversation} />`}
     </main>
   `;
+}
+
+/**
+ * Begins one conversation, however often one presses until it is there; whether that is under way, and how to.
+ *
+ * @returns {[boolean, (text: string) => Promise<boolean>]}
+ */
+function useBegin(salon, onBegun) {
+  const [beginning, setBeginning] = useState(false);
+  const busy = useRef(false);
+  const begin = async (text) => {
+    if (busy.current) return false;
+    busy.current = true;
+    setBeginning(true);
+    const id = await salon.begin(text);
+    busy.current = false;
+    setBeginning(false);
+    if (id) onBegun(id);
+    return id !== null;
+  };
+  return [beginning, begin];
 }
 
 function Header({ salon, about, conversation, onMenu, onBegin, onDialog }) {

@@ -11,12 +11,12 @@ import { html, useClock, useWatched } from "./view.js";
 const GRACE = 700; // a connection that is back within this time was hardly away
 const BLINK = 250; // the rate is written anew this often
 
-/** @param {{salon: object, status: object, conversation: object | null}} props */
-export function StatusLine({ salon, status, conversation }) {
+/** @param {{salon: object, status: object, conversation: object | null, sending: boolean}} props `sending`: the first words of a new one */
+export function StatusLine({ salon, status, conversation, sending }) {
   const troubled = useTroubled(status.phase);
   const counting = troubled && status.phase === "waiting";
   const now = useClock(BLINK, counting);
-  const { kind, text } = activity({ status, troubled, now: Math.max(now, performance.now()) });
+  const { kind, text } = activity({ status, troubled, sending, now: Math.max(now, performance.now()) });
   const line =
     kind === "trouble" || !conversation
       ? html`<${Line} kind=${kind} text=${text} />`
