@@ -1,8 +1,10 @@
 """`GET /v1/conversations/{id}/events`: the socket's events as server-sent events, with the same outbox behind them."""
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
+import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from realtime.connection import Connection
@@ -10,12 +12,15 @@ from realtime.contract import SocketClosed
 from realtime.hub import Hub
 from realtime.log.contract import Position
 from realtime.presence import Presence
+from realtime.session import CloseCode
 from server.domain.errors import Invalid
 from server.queries.access import Queries
 from server.storage.pages import is_number
 from server.web.chat import Chat, Visit
 from server.web.lines import Line, line_of
 from server.web.problems import HttpProblem
+
+_log = structlog.get_logger(__name__)
 
 _COMMENT_SECONDS = 15.0
 
@@ -119,18 +124,22 @@ class EventStream:
         await self._queries.conversation(user, conversation)
         if not self._chat.enter(user):
             most = self._chat.limits.sockets
-            raise HttpProblem(429, "too_many_sockets", f"One user has at most {most} sockets here.")
+            detail = f"One user has at most {most} sockets here."
+            raise HttpProblem(429, "too_many_sockets", detail, retry_after=30.0)
+        socket = EventStreamSocket(receive, send, line_of(scope))
+        connection = Connection(socket, self._hub, Visit(self._chat, None), self._chat.limits, self._presence)
+        self.connections.add(connection)
         try:
-            socket = EventStreamSocket(receive, send, line_of(scope))
             await socket.begin()
-            visit = Visit(self._chat, None)
-            connection = Connection(socket, self._hub, visit, self._chat.limits, self._presence)
-            self.connections.add(connection)
-            try:
-                await connection.run_following(user, conversation, after)
-            finally:
-                self.connections.discard(connection)
+            await connection.run_following(user, conversation, after)
+        except SocketClosed:
+            pass  # before anything was told
+        except Exception:  # noqa: BLE001 - the boundary of a stream, which has begun: no problem can be told any more
+            _log.exception("a bug ended an event stream")
+            with suppress(SocketClosed):
+                await socket.close(CloseCode.INTERNAL, "our mistake; it has been noted")
         finally:
+            self.connections.discard(connection)
             self._chat.leave(user)
 
 

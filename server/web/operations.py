@@ -3,6 +3,7 @@
 The router, the checks of requests and the OpenAPI document are all made from the same list.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from server.web.auth import Tokens, User, bearer
 from server.web.problems import HttpProblem, invalid, response_of
 
 MAX_BODY = 1024 * 1024
+_BODY_SECONDS = 60.0
 _REQUEST_ID = 128
 
 
@@ -134,12 +136,16 @@ def check_parameters(request: Request, known: Collection[str]) -> None:
 
 
 async def _body(request: Request, kind: type[BaseModel], most: int) -> BaseModel:
-    """Errors: `HttpProblem` with `bad_json` or `too_large`; `Invalid`."""
+    """Errors: `HttpProblem` with `bad_json`, `too_large` or `too_slow`; `Invalid`."""
     received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > most:
-            raise HttpProblem(413, "too_large", f"A body has at most {most} bytes.")
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in request.stream():
+                received += chunk
+                if len(received) > most:
+                    raise HttpProblem(413, "too_large", f"A body has at most {most} bytes.")
+    except TimeoutError:
+        raise HttpProblem(408, "too_slow", f"The body has not come within {_BODY_SECONDS:.0f} s.") from None
     try:
         return kind.model_validate_json(bytes(received) or b"{}")
     except ValidationError as error:

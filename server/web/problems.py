@@ -3,6 +3,7 @@
 Over HTTP an error is a problem document (RFC 9457) with a stable `code`; on the socket an `error` frame with the same.
 """
 
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
     409: "Does not fit the present state",
     413: "Too large",
     422: "Invalid",
@@ -40,6 +42,10 @@ _TITLES = {
     500: "Our mistake",
     503: "Not available now",
 }
+
+
+_UNREAD = frozenset({408, 413})
+"""Problems with a body that has not come as a whole."""
 
 
 class Problem(BaseModel):
@@ -58,11 +64,12 @@ class Problem(BaseModel):
 class HttpProblem(Exception):
     """A problem of HTTP itself, that no domain error stands for."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, *, retry_after: float | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.retry_after = retry_after
 
 
 def problem_of(error: Exception) -> Problem:
@@ -80,7 +87,11 @@ def problem_of(error: Exception) -> Problem:
             )
         case HttpProblem():
             return Problem(
-                title=_TITLES[error.status], status=error.status, code=error.code, detail=error.detail
+                title=_TITLES[error.status],
+                status=error.status,
+                code=error.code,
+                detail=error.detail,
+                retry_after=error.retry_after,
             )
         case _:
             return Problem(
@@ -97,7 +108,9 @@ def response_of(error: Exception) -> Response:
     problem = problem_of(error)
     headers = {"Cache-Control": "no-store"}
     if problem.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(problem.retry_after)))
+        headers["Retry-After"] = str(max(1, ceil(problem.retry_after)))  # whole seconds, and never too early
+    if problem.status in _UNREAD:
+        headers["Connection"] = "close"  # the rest of the body would be read for nothing
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(
