@@ -25,16 +25,6 @@ _QUERY = {
         "type": "boolean",
         "description": "Those you keep at the top, or the others; both without it.",
     },
-    "q": {"type": "string", "description": 'Words, "a phrase", -not; the last word may be unfinished.'},
-    "conversation": {"type": "string"},
-    "user": {"type": "string", "description": "Who wrote it."},
-    "role": {"type": "string", "enum": ["user", "assistant"]},
-    "from": {"type": "string", "format": "date-time", "description": "Not older than this."},
-    "to": {"type": "string", "format": "date-time", "description": "Older than this."},
-    "topic": {"type": "string"},
-    "language": {"type": "string", "description": "Of the message, in two letters."},
-    "order": {"type": "string", "enum": ["score", "time"], "default": "score"},
-    "offset": {"type": "integer", "minimum": 0, "default": 0},
 }
 
 
@@ -78,7 +68,7 @@ def _described(operation: Operation, references: dict[Any, Any]) -> dict[str, An
         "responses": {"default": _problem("A problem: `code` says which.")},
     }
     parameters = [_path_parameter(name) for name in re.findall(r"{(\w+)}", operation.path)]
-    parameters += [{"name": name, "in": "query", "schema": _QUERY[name]} for name in operation.parameters]
+    parameters += _query(operation)
     if parameters:
         said["parameters"] = parameters
     if operation.public:
@@ -90,6 +80,17 @@ def _described(operation: Operation, references: dict[Any, Any]) -> dict[str, An
         answer["content"] = _json(references[operation.answer, "serialization"])
     said["responses"][str(operation.status)] = answer
     return said
+
+
+def _query(operation: Operation) -> list[dict[str, Any]]:
+    if operation.asks is None:
+        return [{"name": name, "in": "query", "schema": _QUERY[name]} for name in operation.parameters]
+    asked = operation.asks.model_json_schema()
+    needed: list[str] = asked.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in needed, "schema": schema}
+        for name, schema in asked["properties"].items()
+    ]
 
 
 def _event_stream() -> dict[str, Any]:

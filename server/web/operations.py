@@ -27,12 +27,13 @@ _REQUEST_ID = 128
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, checked: `body` is of the operation's type, `path` holds its parameters."""
+    """One request, checked: `body` and `asked` are of the operation's types, `path` holds its parameters."""
 
     user: User
     path: dict[str, str]
     query: dict[str, str]
     body: Any = None
+    asked: Any = None
 
     def cut(self) -> Cut:
         """The part of a list that is asked for. Errors: `Invalid`."""
@@ -75,12 +76,16 @@ class Operation:
     public: bool = False
     paged: bool = False
     query: tuple[str, ...] = field(default=())
+    asks: type[BaseModel] | None = None
+    """All of the query, where it has rules of its own."""
     most: int = MAX_BODY
     """Bytes of the body."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """Which query parameters it knows."""
+        if self.asks is not None:
+            return tuple(one.alias or name for name, one in self.asks.model_fields.items())
         return (*self.query, "before", "after", "limit") if self.paged else self.query
 
 
@@ -109,7 +114,9 @@ class Endpoint:
         user = _NOBODY if operation.public else await self._tokens.check(bearer(request.headers.raw))
         check_parameters(request, operation.parameters)
         body = await _body(request, operation.body, operation.most) if operation.body is not None else None
-        call = Call(user, dict(request.path_params), dict(request.query_params), body)
+        query = dict(request.query_params)
+        asked = _asked(query, operation.asks) if operation.asks is not None else None
+        call = Call(user, dict(request.path_params), query, body, asked)
         with caused_by(_request_id(request)):
             answer = await operation.handle(call)
         if answer is None:
@@ -133,6 +140,14 @@ def check_parameters(request: Request, known: Collection[str]) -> None:
     if unknown:
         name = min(unknown)
         raise Invalid("invalid", f"There is no parameter {name!r}.", field=name)
+
+
+def _asked(query: dict[str, str], kind: type[BaseModel]) -> BaseModel:
+    """Errors: `Invalid`. A parameter without a value is none."""
+    try:
+        return kind.model_validate({name: value for name, value in query.items() if value})
+    except ValidationError as error:
+        raise invalid(error) from None
 
 
 async def _body(request: Request, kind: type[BaseModel], most: int) -> BaseModel:

@@ -48,6 +48,25 @@ async def test_the_openapi_document_is_valid(ada: Http) -> None:
     validate(document)
 
 
+async def test_limits_are_as_documented(ada: Http) -> None:
+    """Of each list, and of search: the greatest is taken, and one more refused; what is needed is said to be."""
+    document, conversation = await ada.get("/openapi.json"), await ada.conversation()
+    limited = 0
+    for path, operations in document["paths"].items():
+        parameters = {one["name"]: one for one in operations.get("get", {}).get("parameters", ())}
+        if "limit" not in parameters:
+            continue
+        limited += 1
+        needed = "".join(
+            f"&{name}=x" for name, one in parameters.items() if one.get("required") and name != "id"
+        )
+        most = parameters["limit"]["schema"]["maximum"]
+        asked = f"{path.replace('{id}', conversation)}?limit="
+        await ada.get(f"{asked}{most}{needed}")
+        assert (await ada.get(f"{asked}{most + 1}{needed}", status=422))["field"] == "limit"
+    assert limited >= 5
+
+
 async def test_the_asyncapi_document_is_valid(ada: Http) -> None:
     """AsyncAPI 3.0, by the schema of the specification."""
     assert ASYNCAPI.exists(), "`make setup` fetches the schema"

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from server.domain.errors import Conflict
 from server.domain.keepable import Moment
@@ -10,22 +10,8 @@ from server.domain.message import Role
 from server.queries.search import Search
 from server.search.contract import MAX_TOTAL, DirectAccess, DirectSearch, Found, SearchQuery
 from server.web.operations import Call, Operation
-from server.web.problems import invalid
 
 _TAG = "Search"
-_PARAMETERS = (
-    "q",
-    "conversation",
-    "user",
-    "role",
-    "from",
-    "to",
-    "topic",
-    "language",
-    "order",
-    "limit",
-    "offset",
-)
 
 
 class SearchParameters(BaseModel):
@@ -33,14 +19,18 @@ class SearchParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    q: str = Field(min_length=1, max_length=500)
+    q: str = Field(
+        min_length=1,
+        max_length=500,
+        description='Words, "a phrase", -not; the last word may be unfinished.',
+    )
     conversation: str | None = Field(default=None, max_length=64)
-    user: str | None = Field(default=None, max_length=128)
+    user: str | None = Field(default=None, max_length=128, description="Who wrote it.")
     role: Role | None = None
-    since: Moment | None = Field(default=None, alias="from")
-    until: Moment | None = Field(default=None, alias="to")
+    since: Moment | None = Field(default=None, alias="from", description="Not older than this.")
+    until: Moment | None = Field(default=None, alias="to", description="Older than this.")
     topic: str | None = Field(default=None, max_length=100)
-    language: str | None = Field(default=None, max_length=8)
+    language: str | None = Field(default=None, max_length=8, description="Of the message, in two letters.")
     order: Literal["score", "time"] = "score"
     limit: int = Field(default=20, ge=1, le=100)
     offset: int = Field(default=0, ge=0, le=MAX_TOTAL)
@@ -56,7 +46,7 @@ class SearchRoutes:
     def operations(self) -> list[Operation]:
         """The routes, in the order of the documentation."""
         find = Operation(
-            "GET", "/v1/search", "Find messages", self.search, _TAG, None, Found, query=_PARAMETERS
+            "GET", "/v1/search", "Find messages", self.search, _TAG, None, Found, asks=SearchParameters
         )
         path, summary = "/v1/search/token", "Search Meilisearch by yourself, for ten minutes"
         return [find, Operation("POST", path, summary, self.admit, _TAG, None, DirectAccess, 201)]
@@ -69,10 +59,7 @@ class SearchRoutes:
 
     async def search(self, call: Call) -> Found:
         """Find messages in one's own conversations."""
-        try:
-            wanted = SearchParameters.model_validate({n: value for n, value in call.query.items() if value})
-        except ValidationError as error:
-            raise invalid(error) from None
+        wanted: SearchParameters = call.asked
         query = SearchQuery(
             reader=call.user.id,
             text=wanted.q,
