@@ -47,9 +47,9 @@ class Characters:
         said |= {
             name: None for name in ("provider", "model") if name in wanted.model_fields_set - said.keys()
         }
-        changed = found.model_copy(update={**said, "updated_at": self._clock()})
-        check_provider(changed.reply_settings(), self._providers)
-        await self._writes.replace_character(changed)
+        said["updated_at"] = self._clock()
+        check_provider(found.model_copy(update=said).reply_settings(), self._providers)
+        changed = await self._writes.change_character(character, said)
         await self._kept.changed(character)
         return changed
 

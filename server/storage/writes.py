@@ -1,6 +1,9 @@
 """Small writes beside the events: characters, and marks on a reply that need no history of their own."""
 
+from collections.abc import Mapping
 from typing import Any
+
+from pydantic import BaseModel
 
 from server.domain.character import Character
 from server.domain.errors import NotFound
@@ -21,13 +24,19 @@ class Writes:
         async with reachable():
             await CharacterDocument(**character.model_dump()).insert()
 
-    async def replace_character(self, character: Character) -> None:
-        """Store a character as it is now."""
-        said = character.model_dump(exclude={"id"})
+    async def change_character(self, character: str, said: Mapping[str, Any]) -> Character:
+        """Change these fields, and no others, which somebody else may change at this moment; the character then."""
+        fields = {
+            name: value.model_dump() if isinstance(value, BaseModel) else value
+            for name, value in said.items()
+        }
         async with reachable():
-            result = await CharacterDocument.collection().update_one({"_id": character.id}, {"$set": said})
-        if result.matched_count == 0:
+            found = await CharacterDocument.collection().find_one_and_update(
+                {"_id": character}, {"$set": fields}, return_document=True
+            )
+        if found is None:
             raise NotFound("character")
+        return Character.model_validate({**found, "id": found["_id"]})
 
     async def delete_character(self, character: str) -> None:
         """Forget a character; conversations that have it go on without."""

@@ -48,7 +48,7 @@ def commands(parts: Core, lists: Lists) -> Commands:
         send=SendMessage(accepting),
         branching=Branching(accepting),
         cancel=CancelReply(store, reads, writes, announcer, line, parts.signals, now),
-        results=GiveToolResults(store, reads, telling, now),
+        results=GiveToolResults(store, reads, announcer, telling, now),
         conversations=Conversations(store, reads, telling, names, now),
         move=MovePlace(reads, writes, lists, announcer),
         characters=Characters(reads, writes, kept, names, now),

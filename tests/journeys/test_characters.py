@@ -1,5 +1,7 @@
 """Characters: who answers, how they greet, and what a model is told about them."""
 
+import asyncio
+
 from tests.support.client import Http, chat
 from tests.support.house import House
 from tests.support.talking_model import OTHER_MODEL
@@ -31,6 +33,15 @@ async def test_a_character_lives(ada: Http, grace: Http) -> None:
     assert theirs["code"] == "forbidden"
     await ada.ask("DELETE", path, status=204)
     assert (await ada.get(path, status=404))["code"] == "not_found"
+
+
+async def test_two_may_change_it_at_once(ada: Http) -> None:
+    """Each changes what it says, and nothing that the other has said meanwhile."""
+    path = f"/v1/characters/{(await ada.post('/v1/characters', LOVELACE, status=201))['id']}"
+    for number in range(20):
+        changes = ({"name": f"Ada {number}"}, {"greeting": f"Good evening {number}."})
+        await asyncio.gather(*(ada.ask("PATCH", path, change) for change in changes))
+        assert (changes[0] | changes[1]).items() <= (await ada.get(path)).items()
 
 
 async def test_characters_are_read_in_pages(ada: Http) -> None:

@@ -65,6 +65,25 @@ async def test_a_full_queue_accepts_nothing(workerless: House) -> None:
     await assert_kept(workerless, young=60)
 
 
+async def test_a_full_queue_takes_no_results_of_tools(workerless: House) -> None:
+    """They ask for a reply as well: it is refused before anything is stored, and may be asked for again."""
+    look = {"name": "look", "parameters": {"type": "object", "properties": {}}}
+    async with http(workerless.here) as ada, chat(workerless.here, ada.token) as device:
+        conversation = await ada.conversation()
+        await device.subscribe(conversation)
+        async with workerless.worker():
+            sent = await device.send(conversation, "use look with {}", reply={"tools": [look]})
+            await device.until_end(sent["reply"])
+        answer = {"type": "accepted"}
+        while answer["type"] == "accepted":
+            answer = await device.ask("send", conversation=await ada.conversation(), text="say 3 tokens")
+        assert answer["code"] == "overloaded"
+        path, results = f"/v1/replies/{sent['reply']}", {"results": [{"id": "call_1", "output": "x"}]}
+        problem = await ada.post(f"{path}/tool-results", results, status=503)
+        assert (problem["code"], problem["retry_after"] > 0) == ("overloaded", True)
+        assert (await ada.get(path))["tool_results"] == []
+
+
 async def test_a_place_is_told_as_it_changes(workerless: House) -> None:
     """Each user takes turns: one who asks later than another's many moves up, and is told so until it begins."""
     async with http(workerless.here) as ada, http(workerless.here) as grace:
