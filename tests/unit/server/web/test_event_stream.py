@@ -24,7 +24,7 @@ async def served(hub: Hub, *, gone: bool = False) -> tuple[list[Message], list[s
     """What a stream told its server, and who was counted at its end; `gone`: the client has left already."""
     told: list[Message] = []
     present: list[str] = []
-    answers = dict.fromkeys(("decode", "admit", "snapshot", "handle", "merger"))
+    answers = dict.fromkeys(("decode", "admit", "snapshot", "handle", "merger", "has_company"))
     chat = SimpleNamespace(
         **answers,
         limits=Limits(),
