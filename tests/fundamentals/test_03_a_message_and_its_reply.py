@@ -3,6 +3,9 @@
 `send` is answered by `accepted` when the message is stored, and a reply to it is owed from then on, whatever breaks.
 The reply has its id at once. What becomes of it arrives as events: queued, started, one delta after the other, and
 an end. There are three ends: `reply.completed`, `reply.failed` and `reply.cancelled`.
+
+(The model of these chapters is a real server of OpenAI's protocol that does as the message says: `say 30 tokens at
+200/s`. So we know beforehand what it will say: `spoken(30)`. It stands in tests/support/talking_model.py.)
 """
 
 from tests.support.client import Http, chat, sha256

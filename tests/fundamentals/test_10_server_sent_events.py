@@ -1,8 +1,9 @@
 """Chapter 10. Server-sent events.
 
 Who only wants to watch needs no socket: `GET /v1/conversations/{id}/events` gives the same events as a stream that
-`curl -N` and a browser's EventSource understand. Each has an `id`, `epoch:offset`; given back as `Last-Event-ID` it
-resumes, exactly as `after` does.
+`curl -N` shows, and any library for server-sent events reads. (A browser's own `EventSource` does not: it sends no
+`Authorization` header.) Each has an `id`, `epoch:offset`; given back as `Last-Event-ID` it resumes, exactly as `after`
+does.
 """
 
 from tests.support.client import Http
