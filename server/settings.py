@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     auth: Auth | None = Field(default=None, alias="CHAT_AUTH")
     auth_secret: SecretStr | None = Field(default=None, alias="CHAT_AUTH_SECRET")
     auth_jwks_url: str | None = Field(default=None, alias="CHAT_AUTH_JWKS_URL")
+    auth_audience: str | None = Field(default=None, alias="CHAT_AUTH_AUDIENCE")
+    auth_issuer: str | None = Field(default=None, alias="CHAT_AUTH_ISSUER")
+    """What the tokens of that service must say; anything by default."""
     sockets_per_user: int | None = Field(default=None, ge=1, alias="CHAT_SOCKETS_PER_USER")
     drain_seconds: float = Field(default=3.0, ge=0, le=600, alias="CHAT_DRAIN_SECONDS")
     workers: int = Field(default=1, ge=0, le=64, alias="CHAT_WORKERS")

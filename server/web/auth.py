@@ -34,11 +34,22 @@ class User:
 
 
 class Tokens:
-    """Issues and checks our own tokens; `keys` checks those of a token service beside them."""
+    """Issues and checks our own tokens; `keys` checks those of a token service beside them.
 
-    def __init__(self, secret: str, keys: "KeySet | None" = None) -> None:
+    `audience` and `issuer`: what its tokens must say in `aud` and `iss`, as a service may sign for others as well.
+    """
+
+    def __init__(
+        self,
+        secret: str,
+        keys: "KeySet | None" = None,
+        audience: str | None = None,
+        issuer: str | None = None,
+    ) -> None:
         self._secret = secret
         self._keys = keys
+        self._audience = audience
+        self._issuer = issuer
 
     def issue(self, user: User) -> str:
         """A token for 90 days."""
@@ -56,7 +67,8 @@ class Tokens:
             if algorithm == _OURS:
                 claims = self._decode(token, self._secret, [_OURS])
             elif algorithm in _THEIRS and self._keys is not None:
-                claims = self._decode(token, await self._keys.key(header.get("kid")), _THEIRS)
+                key = await self._keys.key(header.get("kid"))
+                claims = self._decode(token, key, _THEIRS, self._audience, self._issuer)
             else:
                 raise Unauthenticated(
                     "unauthenticated", "The token is signed in a way that is not accepted here."
@@ -71,9 +83,12 @@ class Tokens:
         return User(user, str(claims.get("name") or user)[:100])
 
     @staticmethod
-    def _decode(token: str, key: Any, algorithms: list[str]) -> dict[str, Any]:
-        options: Any = {"require": ["sub", "exp"], "verify_aud": False}
-        return jwt.decode(token, key, algorithms=algorithms, leeway=_LEEWAY_SECONDS, options=options)
+    def _decode(
+        token: str, key: Any, algorithms: list[str], audience: str | None = None, issuer: str | None = None
+    ) -> dict[str, Any]:
+        options: Any = {"require": ["sub", "exp"], "verify_aud": audience is not None}
+        said: dict[str, Any] = {"audience": audience, "issuer": issuer, "options": options}
+        return jwt.decode(token, key, algorithms=algorithms, leeway=_LEEWAY_SECONDS, **said)
 
 
 class KeySet:

@@ -172,7 +172,8 @@ async def _tokens(settings: Settings) -> AsyncGenerator[Tokens]:
         yield Tokens(secret.get_secret_value())
         return
     async with httpx2.AsyncClient() as client:
-        yield Tokens(secret.get_secret_value(), KeySet(settings.auth_jwks_url, client))
+        keys = KeySet(settings.auth_jwks_url, client)
+        yield Tokens(secret.get_secret_value(), keys, settings.auth_audience, settings.auth_issuer)
 
 
 @asynccontextmanager

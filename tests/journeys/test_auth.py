@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from server.web.auth import Tokens, User
 from tests.support.client import chat
 from tests.support.house import SECRET, House
 from tests.support.in_process import serving, settings_of
@@ -46,9 +48,11 @@ def keys() -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-async def service(house: House, tmp_path: Path, keys: dict[str, Any]) -> AsyncIterator[Service]:
-    """Give a service whose tokens are needed here."""
+@asynccontextmanager
+async def trusting(
+    house: House, folder: Path, keys: dict[str, Any], **more: Any
+) -> AsyncGenerator[tuple[Service, ScriptedServer]]:
+    """A token service, and a server that trusts it."""
     algorithms = {"rsa": jwt.algorithms.RSAAlgorithm, "ec": jwt.algorithms.ECAlgorithm}
     published = [
         {**json.loads(algorithms[kid].to_jwk(key.public_key())), "kid": kid} for kid, key in keys.items()
@@ -56,11 +60,16 @@ async def service(house: House, tmp_path: Path, keys: dict[str, Any]) -> AsyncIt
     async with ScriptedServer() as server:
         body = json.dumps({"keys": published}).encode()
         server.script(Answer([body], headers={"content-type": "application/json"}))
-        settings = settings_of(
-            house, tmp_path, auth="token", auth_secret=SECRET, auth_jwks_url=f"{server.url}/keys"
-        )
-        async with serving(settings) as url:
-            yield Service(url, keys)
+        said = {"auth": "token", "auth_secret": SECRET, "auth_jwks_url": f"{server.url}/keys"} | more
+        async with serving(settings_of(house, folder, **said)) as url:
+            yield Service(url, keys), server
+
+
+@pytest.fixture
+async def service(house: House, tmp_path: Path, keys: dict[str, Any]) -> AsyncIterator[Service]:
+    """Give a service whose tokens are needed here."""
+    async with trusting(house, tmp_path, keys) as (service, server):
+        yield service
         # However many tokens came, the keys were fetched once, or twice for a key that was not known.
         assert len(server.requests) <= 2
 
@@ -100,3 +109,22 @@ async def test_no_guests_where_tokens_are_needed(service: Service) -> None:
     async with httpx2.AsyncClient(base_url=service.url, trust_env=False, verify=False) as client:
         answer = await client.post("/v1/session")
     assert (answer.status_code, answer.json()["code"]) == (403, "guests_not_allowed")
+
+
+async def test_tokens_that_are_meant_for_others(house: House, tmp_path: Path, keys: dict[str, Any]) -> None:
+    """Where an audience and an issuer are set, a token of the same service for another program opens nothing."""
+    wanted = {"aud": "tertulia", "iss": "https://tokens.example.org"}
+    more = {"auth_audience": wanted["aud"], "auth_issuer": wanted["iss"]}
+    async with trusting(house, tmp_path, keys, **more) as (service, _):
+        assert (await service.me(service.token(**wanted))).status_code == 200
+        assert (await service.me(service.token(**wanted | {"aud": ["other", "tertulia"]}))).status_code == 200
+        others = (
+            wanted | {"aud": "other"},
+            wanted | {"iss": "https://x.example.org"},
+            {"aud": "tertulia"},
+            {},
+        )
+        for claims in others:
+            assert (await service.me(service.token(**claims))).status_code == 401
+        # Our own, for scripts, are meant for this house alone.
+        assert (await service.me(Tokens(SECRET).issue(User("ada", "Ada")))).status_code == 200
