@@ -162,7 +162,13 @@ async def _side_by_side(cluster: RedisCluster, commands: Sequence[Command]) -> l
 
 
 async def _run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any]:
-    return await each(client, [("EVALSHA", script.sha, len(keys), *keys, *args) for keys, args in calls])
+    return await each(client, [command(script, call) for call in calls])
+
+
+def command(script: Script, call: Call) -> Command:
+    """One call of a script, for `each`; a server that does not know the script answers `NoScriptError`."""
+    keys, arguments = call
+    return ("EVALSHA", script.sha, len(keys), *keys, *arguments)
 
 
 def publishing(client: Client) -> str:

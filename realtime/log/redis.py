@@ -15,7 +15,18 @@ from uuid_utils import uuid7
 
 from realtime.errors import DraftLost, RealtimeError, StaleWriter, Unavailable
 from realtime.log.contract import Close, Draft, Entry, Grow, Open, Position, Reading, Record, Retention, Tell
-from realtime.redis import Call, Client, Script, publishing, run, run_each, translated, translated_errors
+from realtime.redis import (
+    Call,
+    Client,
+    Command,
+    Script,
+    command,
+    publishing,
+    run,
+    run_each,
+    translated,
+    translated_errors,
+)
 from realtime.together import Together
 
 _LUA = Path(__file__).parent
@@ -68,6 +79,15 @@ class RedisLog:
         if away and len(away) == len(replies):
             raise translated(away[0]) from away[0]
         return outcomes
+
+    def appending(self, topic: str, records: Sequence[Record]) -> Command:
+        """`append` as a command, for who sends another with it; `appended` reads its answer."""
+        return command(_APPEND, (_keys(topic), self._arguments(topic, records)))
+
+    @staticmethod
+    def appended(reply: list[Any]) -> list[Position | Exception]:
+        """What `append` returns."""
+        return _positions(reply)
 
     async def read(self, topic: str, after: Position | None) -> Reading:
         """See the port. A crowd that comes back reads in one round trip, and what it asks alike once."""

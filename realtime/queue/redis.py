@@ -29,7 +29,7 @@ from realtime.queue.lane import (
     waiting,
     written,
 )
-from realtime.redis import ANSWER_SECONDS, Client, Script, run, translated_errors
+from realtime.redis import ANSWER_SECONDS, Client, Command, Script, command, run, translated_errors
 
 _LONGEST_WAIT_SECONDS = ANSWER_SECONDS / 2
 _MOST_DEAD = 1000
@@ -57,6 +57,10 @@ class RedisQueue:
     async def enqueue(self, lane: str, job: str, user: str, payload: dict[str, str]) -> bool:
         """See the port."""
         return bool(await self._run(ENQUEUE, lane, job, user, written(payload)))
+
+    def giving(self, lane: str, job: str, user: str, payload: dict[str, str]) -> Command:
+        """`enqueue` as a command, for who sends another before it."""
+        return command(ENQUEUE, (keys(lane), (job, user, written(payload))))
 
     async def claim(self, consumer: str, lane: str, count: int, wait_seconds: float) -> list[Job]:
         """See the port."""

@@ -5,7 +5,7 @@ next snapshot, and what no queue has is found and queued by the sweeper.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,8 @@ import structlog
 
 from realtime.errors import Overloaded as Full
 from realtime.errors import Unavailable
-from realtime.log.contract import Close, Log, Open, Record
+from realtime.handover.contract import Given, Handover, OneByOne
+from realtime.log.contract import Close, Log, Open, Position, Record
 from realtime.queue.contract import Queue
 from server.domain import events, wire
 from server.domain.answer import Span, Usage
@@ -31,10 +32,14 @@ _CARRIED = 4_000
 
 
 class Announcer:
-    """Publishes what was committed. `default_lane`: whose a reply is that names no provider."""
+    """Publishes what was committed. `default_lane`: whose a reply is that names no provider.
 
-    def __init__(self, log: Log, queue: Queue, default_lane: str) -> None:
+    `handover`: where log and queue can be told together.
+    """
+
+    def __init__(self, log: Log, queue: Queue, default_lane: str, handover: Handover | None = None) -> None:
         self._log = log
+        self._hand_over = handover or OneByOne(log, queue)
         self._queue = queue
         self._default_lane = default_lane
 
@@ -63,10 +68,35 @@ class Announcer:
         except Unavailable as error:
             _log.warning("committed, not published", conversation=conversation, error=str(error))
             return False
+        self._refused(conversation, outcomes)
+        return True
+
+    async def hand_over(
+        self,
+        conversation: str,
+        records: list[Record],
+        requested: tuple[int, events.ReplyRequested],
+        place: int,
+        said: Mapping[str, str],
+    ) -> bool:
+        """Publish, and give a reply to the workers, as `publish` and `enqueue` do; False when the log is away."""
+        version, event = requested
+        payload = owed(event, version, place) | dict(said)
+        job = Given(self.lane(event.settings), event.reply, event.user, payload)
+        try:
+            outcomes, queued = await self._hand_over(conversation, records, job)
+        except Unavailable as error:
+            _log.warning("committed, not published", conversation=conversation, error=str(error))
+            return False
+        self._refused(conversation, outcomes)
+        if not queued:
+            _log.warning("accepted, not queued: left to the sweeper", reply=event.reply)
+        return True
+
+    def _refused(self, conversation: str, outcomes: Sequence[Position | Exception]) -> None:
         refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         if refused:
             _log.info("a newer attempt has the draft", conversation=conversation, refused=len(refused))
-        return True
 
     async def sent(
         self, created: tuple[int, events.MessageCreated] | None, requested: tuple[int, events.ReplyRequested]
@@ -82,15 +112,9 @@ class Announcer:
         await self.publish(event.conversation, records)
         await self.enqueue(event, version, place)
 
-    async def enqueue(
-        self,
-        requested: events.ReplyRequested,
-        version: int,
-        place: int,
-        said: Mapping[str, str] | None = None,
-    ) -> None:
-        """Give a reply to the workers, of which the clients know its place; `said` is what it answers, as `asked`."""
-        lane, payload = self.lane(requested.settings), owed(requested, version, place) | dict(said or {})
+    async def enqueue(self, requested: events.ReplyRequested, version: int, place: int) -> None:
+        """Give a reply to the workers, of which the clients know its place."""
+        lane, payload = self.lane(requested.settings), owed(requested, version, place)
         try:
             await self._queue.enqueue(lane, requested.reply, requested.user, payload)
         except Unavailable as error:

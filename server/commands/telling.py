@@ -53,13 +53,14 @@ class Telling:
         line = open_after(decided.state, decided.events)
         first = first_in_line(line)
         records: list[Record] = []
-        to_queue: list[tuple[events.ReplyRequested, int, int]] = []
+        to_queue: tuple[int, events.ReplyRequested] | None = None
+        queue_place = 0
         for version, event in enumerate(decided.events, decided.version - len(decided.events) + 1):
             if isinstance(event, events.ReplyRequested):
                 at = max(place or await self._announcer.place_again(event), len(line))
                 records.append(queued(owed(event, version, at), at))
                 if event.reply == first:
-                    to_queue.append((event, version, at))
+                    to_queue, queue_place = (version, event), at
             else:
                 records += await self._records(event, version)
         if any(isinstance(event, _ABOUT) for event in decided.events):
@@ -68,12 +69,13 @@ class Telling:
         with suppress(TimeoutError):
             # Who sends is not kept waiting for an engine that only is silent: there the sweeper tells, and queues.
             async with asyncio.timeout(_PATIENCE_SECONDS if to_queue else None):
-                told = await self._announcer.publish(conversation, records)
-        for event, version, at in to_queue:
-            if told:
-                await self._announcer.enqueue(event, version, at, _asked(decided, event))
-            else:
-                _log.warning("accepted, not told: left to the sweeper", reply=event.reply)
+                if to_queue is None:
+                    told = await self._announcer.publish(conversation, records)
+                else:
+                    said = _asked(decided, to_queue[1])
+                    told = await self._announcer.hand_over(conversation, records, to_queue, queue_place, said)
+        if to_queue is not None and not told:
+            _log.warning("accepted, not told: left to the sweeper", reply=to_queue[1].reply)
         for event in decided.events:
             if isinstance(event, events.ReplyInterrupted):
                 await self._stop(event.reply)

@@ -18,6 +18,7 @@ from providers.registry import Registry
 from realtime.attendance.contract import Attendance
 from realtime.attendance.redis import RedisAttendance
 from realtime.board.redis import RedisBoard
+from realtime.handover.redis import RedisHandover
 from realtime.leases.redis import RedisLeases
 from realtime.log.cluster_feed import ClusterFeed
 from realtime.log.contract import Feed, Log
@@ -106,6 +107,8 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
         log, writes = RedisLog(commands), Writes(causal)
         allowances = allowances_of(settings)
         queue = RedisQueue(commands, settings.lease_seconds, settings.queue_depth)
+        # On a cluster a conversation and a lane are on servers of their own.
+        handover = RedisHandover(commands, log, queue) if isinstance(commands, Redis) else None
         instance, signals = f"{socket.gethostname()}-{os.getpid()}", RedisSignals(commands, subscriptions)
         breakers = SharedBreakers(board, signals, instance)
         policy = Policy(failures=settings.breaker_failures, rest=settings.breaker_rest_seconds)
@@ -130,7 +133,7 @@ async def core(settings: Settings) -> AsyncGenerator[Core]:
             signals=signals,
             leases=RedisLeases(commands),
             cache=cache,
-            announcer=Announcer(log, queue, default_provider),
+            announcer=Announcer(log, queue, default_provider, handover),
             registry=registry,
             health=health,
             default_provider=default_provider,

@@ -16,6 +16,8 @@ from realtime.attendance.contract import Attendance
 from realtime.attendance.redis import RedisAttendance
 from realtime.board.contract import Board
 from realtime.board.redis import RedisBoard
+from realtime.handover.contract import Handover, OneByOne
+from realtime.handover.redis import RedisHandover
 from realtime.leases.contract import Leases
 from realtime.leases.redis import RedisLeases
 from realtime.log.cluster_feed import ClusterFeed
@@ -64,6 +66,10 @@ class Engine(LogEngine, Protocol):
         """Make a queue."""
         ...
 
+    def handover(self) -> Handover:
+        """Make a handover to the log and the queue."""
+        ...
+
     def signals(self) -> Signals:
         """Make signals."""
         ...
@@ -106,6 +112,13 @@ class RedisEngine:
     def queue(self, lease_seconds: float = 5.0, max_depth: int = 10_000) -> Queue:
         """See `Engine`."""
         return RedisQueue(self.commands, lease_seconds, max_depth)
+
+    def handover(self) -> Handover:
+        """See `Engine`."""
+        log, queue = RedisLog(self.commands), RedisQueue(self.commands)
+        if isinstance(self.commands, RedisCluster):
+            return OneByOne(log, queue)
+        return RedisHandover(self.commands, log, queue)
 
     @property
     def board(self) -> Board:

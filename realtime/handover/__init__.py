@@ -1,0 +1,1 @@
+"""Tell those who follow, and give the work to whoever does it."""
