@@ -57,6 +57,8 @@ After: TypeAlias = Callable[[Reply, Context], None]
 """What is done when a reply has ended that a model was asked for; it must not wait, nor raise."""
 
 _NOTE_SECONDS = 1.0
+_WAY_SECONDS = 0.005
+"""What it takes to send a prompt. No model answers sooner; whoever else is about to be asked comes before the claim."""
 _SAVE_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -207,6 +209,7 @@ class ReplyJob:
         """
         started, writer = making.started, making.writer
         await making.ready.wait()
+        await asyncio.sleep(_WAY_SECONDS)
         making.claimed = await self._store.append([started], actor=self._worker)
         head: dict[str, Any] = {"conversation": started.conversation, "reply": started.reply}
         header = draft_header(status="running", provider=started.provider, model=started.model)
