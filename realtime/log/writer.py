@@ -4,7 +4,8 @@ Writing never waits: a piece of text goes into the draft's buffer, and one loop 
 what has gathered, in one round trip, at once when it was idle and then at most every 25 ms: later when many drafts grow
 (8 ms for each, up to 100 ms) and when the engine is slow (the pause is never shorter than the last append took). What
 somebody waits for, the beginning of a text and its end, does not wait for the end of the pause, and takes nobody else's
-text along. While the engine is away, text gathers up to a bound; `room` is where the producer waits then.
+text along. While the engine is away, text gathers up to a bound; `room` is where the producer waits then. Where one
+server of a cluster is away, its drafts alone are tried apart from all others, which would wait for it.
 """
 
 import asyncio
@@ -249,6 +250,8 @@ class Publisher:
         self._dirty: dict[DraftWriter, None] = {}
         self._hurrying: dict[DraftWriter, None] = {}
         self._resting: set[DraftWriter] = set()
+        """Those whose server alone is away: they are no part of the rounds, which would wait for it."""
+        self._left = asyncio.Event()
         self._woken = asyncio.Event()
         self._hurried = asyncio.Event()
         self._due = 0.0
@@ -281,16 +284,24 @@ class Publisher:
 
     async def run(self) -> None:
         """Append until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._revisit())
+            await self._go_round()
+
+    async def _go_round(self) -> None:
         loop = asyncio.get_running_loop()
         failed = 0
         while True:
             await self._woken.wait()
             self._hurried.clear()
             began = loop.time()
-            writers = self._next(began)
+            writers = [writer for writer in self._next(began) if writer not in self._resting]
             try:
-                await self._append(writers)
+                away = await self._append(writers)
                 failed = 0
+                if away:
+                    self._resting |= away
+                    self._left.set()
             except Unavailable as error:
                 failed += 1
                 if failed == 1:
@@ -328,25 +339,38 @@ class Publisher:
         except TimeoutError:
             return
 
-    async def _append(self, writers: list[DraftWriter]) -> None:
+    async def _revisit(self) -> None:
+        """Try again what rests, apart from all others, until it is written."""
+        while True:
+            await self._left.wait()
+            await asyncio.sleep(_REST_SECONDS)
+            self._left.clear()
+            trying = list(self._resting)
+            try:
+                away = await self._append(trying)
+            except Unavailable:
+                away = set(trying)
+            for writer in trying:
+                if writer not in away:
+                    self._resting.discard(writer)
+                    if writer.waits:
+                        self.wake(writer)
+            if self._resting:
+                self._left.set()
+
+    async def _append(self, writers: list[DraftWriter]) -> set[DraftWriter]:
+        """Append what waits there; those whose server is away. Errors: `Unavailable`, where all of them are."""
+        away: set[DraftWriter] = set()
         batches = [(writer, writer.records()) for writer in writers if writer.waits]
         if not batches:
-            return
+            return away
         outcomes = await self._log.append_many([(writer.topic, records) for writer, records in batches])
         self.appends += 1
         for (writer, records), outcome in zip(batches, outcomes, strict=True):
             if any(isinstance(one, Unavailable) for one in outcome):
-                self._rest(writer)
+                away.add(writer)
                 continue
             writer.settle(records, outcome)
             if writer.waits:
                 self.wake(writer)
-
-    def _rest(self, writer: DraftWriter) -> None:
-        """Of its server alone nothing is known: a round in which it is asked is a slow one for all."""
-        self._resting.add(writer)
-        asyncio.get_running_loop().call_later(_REST_SECONDS, self._rested, writer)
-
-    def _rested(self, writer: DraftWriter) -> None:
-        self._resting.discard(writer)
-        self.wake(writer)
+        return away

@@ -73,6 +73,11 @@ class ScriptedLog:
         """Every call raises `Unavailable`."""
         self.unreached: set[str] = set()
         """Topics whose server is away, while those of the others are not."""
+        self.giving_up = asyncio.Event()
+        """While it is clear, whoever asks one of these waits."""
+        self.giving_up.set()
+        self.asking = 0
+        """How many do."""
         self.silent = False
         """What is appended is not published."""
         self.batches: list[list[Record]] = []
@@ -97,6 +102,10 @@ class ScriptedLog:
             else [self._append(topic, record) for record in records]
             for topic, records in batches
         ]
+        if any(topic in self.unreached for topic, _ in batches):
+            self.asking += 1
+            await self.giving_up.wait()
+            self.asking -= 1
         if all(topic in self.unreached for topic, _ in batches):
             raise Unavailable("scripted")
         self.batches += [list(records) for _, records in batches]

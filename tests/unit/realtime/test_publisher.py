@@ -7,6 +7,7 @@ import pytest
 from realtime.log import writer as writer_module
 from realtime.log.contract import Open, Record
 from tests.support.scripted_log import ScriptedLog
+from tests.support.waiting import wait_until
 from tests.unit.realtime.test_writer import (
     DRAFT,
     NEVER,
@@ -85,3 +86,29 @@ async def test_a_server_that_is_away_holds_up_the_drafts_of_no_other(monkeypatch
         told = [json.loads(body) for body in log.bodies(topic)]
         assert [event["type"] for event in told].count("started") == 1
         assert "".join(event.get("text", "") for event in told) == "abcdefgh"
+
+
+async def test_a_server_that_is_asked_in_vain_holds_up_no_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may take seconds to say nothing: meanwhile the drafts of other servers grow as ever."""
+    monkeypatch.setattr(writer_module, "_REST_SECONDS", 0.01)
+    log = ScriptedLog()
+    log.unreached = {"cnv_far"}
+    async with publishing(log, QUICK) as publisher:
+        near, far = opened(publisher), publisher.writer("cnv_far", DRAFT, 1)
+        far.open(said(type="started"), b"{}")
+        await flushed(near)
+        log.giving_up.clear()
+
+        async def is_asked() -> bool:
+            return log.asking > 0
+
+        await wait_until(is_asked, within=5)
+        for token in "abc":
+            near.write(token, delta)
+            far.write(token, delta)
+            await flushed(near)
+        assert log.text(TOPIC, DRAFT) == "abc"
+        log.unreached = set()
+        log.giving_up.set()
+        await flushed(far)
+        assert log.text("cnv_far", DRAFT) == "abc"
