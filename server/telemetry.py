@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge, Metric, ProcessCollector
+from prometheus_client import CollectorRegistry, Metric, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -98,13 +98,27 @@ class CacheReads(Collector):
 
 
 def metrics_registry(
-    gauges: Mapping[str, tuple[str, Callable[[], float]]], *collectors: Collector
+    figures: Mapping[str, tuple[str, Callable[[], float]]], *collectors: Collector
 ) -> CollectorRegistry:
-    """A registry with the process's own figures, and gauges that are read when asked for."""
+    """A registry with the process's own figures, and those given, read when asked for: by name, what it is, and how.
+
+    A name that ends with `_total` is of a counter, any other of a gauge.
+    """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    for collector in collectors:
+    for collector in (*collectors, _Figures(figures)):
         registry.register(collector)
-    for name, (description, read) in gauges.items():
-        Gauge(f"tertulia_{name}", description, registry=registry).set_function(read)
     return registry
+
+
+class _Figures(Collector):
+    """Figures that are read when asked for."""
+
+    def __init__(self, figures: Mapping[str, tuple[str, Callable[[], float]]]) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterable[Metric]:
+        """One family for each."""
+        for name, (description, read) in self._figures.items():
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            yield kind(f"tertulia_{name}", description, read())

@@ -101,7 +101,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             MessageRoutes(queries, do.branching),
             ReplyRoutes(queries, do.cancel, do.branching, do.results),
         )
-        metrics = metrics_registry(_gauges(parts, sockets, streams, hub), *collectors(parts))
+        metrics = metrics_registry(_figures(parts, sockets, streams, hub), *collectors(parts))
         app = application(
             Parts(
                 operations=[operation for room in routes for operation in room.operations()],
@@ -149,7 +149,7 @@ def _make_secret(path: Path) -> None:
         Path(draft).unlink()
 
 
-def _gauges(
+def _figures(
     parts: Core, sockets: ChatSocket, streams: EventStream, hub: Hub
 ) -> dict[str, tuple[str, Callable[[], float]]]:
     return {

@@ -87,8 +87,8 @@ async def worker(settings: Settings) -> AsyncGenerator[Worker]:
             beside = [group.create_task(work.run()) for work in working]
             beside.append(group.create_task(asyncio.to_thread(enricher.warm)))
             summed = summing.counts if summing else Counter[str]()
-            gauges = _gauges(runner, sweeper, publisher, summed, engine.counts)
-            yield Worker(runner, metrics_registry(gauges, *collectors(parts)))
+            figures = _figures(runner, sweeper, publisher, summed, engine.counts)
+            yield Worker(runner, metrics_registry(figures, *collectors(parts)))
             await stopped(beside)
 
 
@@ -113,7 +113,7 @@ def _sweeper(parts: Core, ends: Ends, turns: Line) -> Sweeper:
     )
 
 
-def _gauges(
+def _figures(
     runner: Runner, sweeper: Sweeper, publisher: Publisher, summed: Counter[str], indexed: Counter[str]
 ) -> dict[str, tuple[str, Callable[[], float]]]:
     counted = {
@@ -138,16 +138,16 @@ def _gauges(
         "left_out": "Messages that the search engine does not take: they cannot be found.",
         "failed": "Tasks of the search engine that failed.",
     }
-    gauges: dict[str, tuple[str, Callable[[], float]]] = {
+    figures: dict[str, tuple[str, Callable[[], float]]] = {
         "replies_in_hand": ("Replies that are being made.", lambda: runner.active),
         "appends_refused_total": ("Appends to a log by an older attempt.", lambda: publisher.refused),
     }
     for name, description in counted.items():
-        gauges[f"jobs_{name}_total"] = (description, lambda name=name: runner.counts[name])
+        figures[f"jobs_{name}_total"] = (description, lambda name=name: runner.counts[name])
     for name, description in mended.items():
-        gauges[f"mended_{name}_total"] = (description, lambda name=name: sweeper.counts[name])
+        figures[f"mended_{name}_total"] = (description, lambda name=name: sweeper.counts[name])
     for name, description in summaries.items():
-        gauges[f"summaries_{name}_total"] = (description, lambda name=name: summed[name])
+        figures[f"summaries_{name}_total"] = (description, lambda name=name: summed[name])
     for name, description in searching.items():
-        gauges[f"search_{name}_total"] = (description, lambda name=name: indexed[name])
-    return gauges
+        figures[f"search_{name}_total"] = (description, lambda name=name: indexed[name])
+    return figures

@@ -8,8 +8,9 @@ from secrets import token_hex
 
 import pytest
 import structlog
+from prometheus_client import generate_latest
 
-from server.telemetry import configure_logging
+from server.telemetry import configure_logging, metrics_registry
 
 
 @pytest.fixture(params=["text", "json"])
@@ -42,3 +43,13 @@ def test_a_traceback_says_where_and_not_what(said: io.StringIO) -> None:
     assert "ZeroDivisionError" in said.getvalue()
     assert "test_telemetry.py" in said.getvalue()
     assert text not in said.getvalue()
+
+
+def test_a_figure_is_of_its_kind() -> None:
+    """What only grows is a counter to whoever reads the metrics, and is read when they do."""
+    done = [1]
+    registry = metrics_registry({"done_total": ("Done.", lambda: done[0]), "open": ("Open.", lambda: 3)})
+    done.append(done.pop() + 1)
+    told = generate_latest(registry).decode()
+    assert "# TYPE tertulia_done_total counter\ntertulia_done_total 2.0\n" in told
+    assert "# TYPE tertulia_open gauge\ntertulia_open 3.0\n" in told
