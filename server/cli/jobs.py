@@ -97,7 +97,10 @@ class Jobs:
         job, reply = await self._find(name)
         if reply is not None and reply.ended and job.state == "dead":
             settings = reply.settings.model_copy(update={"provider": job.lane})
-            in_force = SettingsInForce(self.reads, settings, {job.lane})
+            # Whoever answers instead need not be configured here, where nobody is asked.
+            state = await self.reads.conversation(reply.conversation)
+            instead = {one.provider for said in (settings, state.settings) for one in said.fallbacks or ()}
+            in_force = SettingsInForce(self.reads, settings, {job.lane, *instead})
             accepting = Accepting(self.store, self.reads, in_force, self.announcer, self.telling, wiring.now)
             branching = Branching(accepting)
             wanted = Regeneration(key=f"retry-{name}", settings=settings)

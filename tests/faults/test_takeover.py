@@ -166,10 +166,10 @@ async def test_a_reply_that_kills_its_workers_is_given_up(
     tmp_path: Path, engines: EngineURLs, model: TalkingModel
 ) -> None:
     """After so many workers its job is dead, its reply has failed with a clear code, and others are made as ever."""
-    more = {"CHAT_LEASE_SECONDS": "1", "CHAT_JOB_DELIVERIES": "2"}
+    more = {"CHAT_LEASE_SECONDS": "1", "CHAT_JOB_DELIVERIES": "2", "LMSTUDIO_BASE_URL": model.base_url}
     house = new_house(tmp_path, engines, model, **more)
     async with house.web() as web, workers(house, 2) as crew, http(web.url) as ada:
-        conversation = await ada.conversation()
+        conversation = await ada.conversation(settings={"fallbacks": [{"provider": "lmstudio"}]})
         async with chat(web.url, ada.token) as device:
             await device.subscribe(conversation)
             reply = (await device.send(conversation, FALLS_SILENT))["reply"]
