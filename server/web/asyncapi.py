@@ -34,6 +34,8 @@ _SNAPSHOT = {
         "head": _OPTIONAL_STRING,
         "version": {"type": "integer"},
         "aside": {"type": "array"},
+        "conversations": {"type": "array"},
+        "next": _OPTIONAL_STRING,
     },
 }
 _ANSWERS: dict[str, dict[str, Any]] = {

@@ -20,6 +20,7 @@ from server.web.auth import Tokens, guest
 from server.web.operations import Call, Operation
 
 _TAG = "Session"
+_FRESH_SECONDS = 2.0
 
 
 class NewSession(BaseModel):
@@ -123,6 +124,9 @@ class SessionRoutes:
         self._allowances = allowances
         self._clock = clock
         self._guests = guests
+        self._asking = asyncio.Lock()
+        self._offers: dict[str, tuple[bool, list[str]]] = {}
+        self._offers_until = 0.0
 
     def operations(self) -> list[Operation]:
         """The routes, in the order of the documentation."""
@@ -165,8 +169,7 @@ class SessionRoutes:
 
     async def models(self, call: Call) -> Page[Model]:
         """What can be asked now; a provider that does not answer offers its default model alone, or nothing."""
-        names = self._registry.names
-        offers = dict(zip(names, await asyncio.gather(*map(self._offer, names)), strict=True))
+        offers = await self._offered()
         await self._health.refresh(
             [key_of(name, model) for name, (_, models) in offers.items() for model in models]
         )
@@ -176,6 +179,15 @@ class SessionRoutes:
             for model in models
         ]
         return Page(items=items, next=None, previous=None)
+
+    async def _offered(self) -> dict[str, tuple[bool, list[str]]]:
+        """What all of them have now, or had a moment ago: a crowd of clients is no crowd to them."""
+        async with self._asking:
+            if (now := asyncio.get_running_loop().time()) >= self._offers_until:
+                names = self._registry.names
+                told = await asyncio.gather(*map(self._offer, names))
+                self._offers, self._offers_until = dict(zip(names, told, strict=True)), now + _FRESH_SECONDS
+            return self._offers
 
     async def _offer(self, name: str) -> tuple[bool, list[str]]:
         """Whether a provider answers, and what it has; the model that it is configured with comes first."""
