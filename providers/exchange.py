@@ -28,6 +28,7 @@ from providers.errors import (
     TimedOut,
     Truncated,
 )
+from providers.pacing import paced
 from providers.patience import Patience
 from providers.retries import RetryBudget, pause, worth_retrying
 from providers.sse import BodyCollector, EventSplitter, EventTooLong
@@ -119,6 +120,8 @@ async def _answer(
         chunks = await stack.enter_async_context(aclosing(body))
         patience = Patience()
         stack.callback(patience.close)
+        # The first token goes at once, and so does all that follows the last.
+        stack.enter_context(paced(response, lambda: reading.tokens > 0 and reading.reason is None))
         splitter = BodyCollector() if reading.whole else EventSplitter()
         chunk: bytes | None = b""
         while chunk is not None and not reading.ended:

@@ -22,6 +22,7 @@ from providers.contract import (
 )
 from providers.contract import Usage as TokenUsage
 from providers.errors import ProviderError
+from providers.pacing import read_every
 from providers.prices import cost
 from providers.profiles import Profile
 from providers.tokens import estimate
@@ -35,8 +36,6 @@ _MOST_REASONING = 200_000
 """Code points of thinking that are stored; all of it is streamed."""
 
 _WORTH_TELLING_SECONDS = 1.0
-_AT_ONCE_SECONDS = 0.002
-"""What comes within so long was there when it was looked for."""
 
 
 class Answers(Protocol):
@@ -99,38 +98,32 @@ class Generation:
     async def run(self, answers: Answers, prompt: Prompt) -> None:
         """Read until the answer is whole. Errors: `ProviderError`, `StaleWriter`.
 
-        The loop waits for nothing but the provider, as long as there is room in the draft's buffer. Where it had to
-        wait for more, it looks again no sooner than text has gathered anyway: what comes meanwhile waits in the kernel,
-        and is then read at once, however much that is.
+        The loop waits for nothing but the provider, as long as there is room in the draft's buffer; the provider looks
+        for more no oftener than text is appended.
         """
         self._prompt = prompt
         told = (answers.name, prompt.model)
         writer, pieces, part = self._writer, self._pieces, None
-        clock = asyncio.get_running_loop().time
-        looked = clock()
         try:
-            async with aclosing(answers.stream(prompt)) as deltas:
-                async for delta in deltas:
-                    waited = clock() - looked > _AT_ONCE_SECONDS
-                    match delta:
-                        case TextDelta(text) if part is not None:
-                            if part.first is None:
-                                self._first_token_of(part)
-                            pieces.append(text)
-                            part.pieces.append(text)
-                            writer.write(text, self._delta)
-                        case Begins():
-                            told, part = self._begin(delta, told)
-                            pieces = self._pieces
-                        case _ if part is not None:
-                            self._take(delta, part)
-                        case _:
-                            pass
-                    if writer.full:
-                        await self._wait_for_room()
-                    elif waited and part is not None and part.first is not None:
-                        await asyncio.sleep(writer.pause)
-                    looked = clock()
+            with read_every(lambda: writer.pause):
+                async with aclosing(answers.stream(prompt)) as deltas:
+                    async for delta in deltas:
+                        match delta:
+                            case TextDelta(text) if part is not None:
+                                if part.first is None:
+                                    self._first_token_of(part)
+                                pieces.append(text)
+                                part.pieces.append(text)
+                                writer.write(text, self._delta)
+                            case Begins():
+                                told, part = self._begin(delta, told)
+                                pieces = self._pieces
+                            case _ if part is not None:
+                                self._take(delta, part)
+                            case _:
+                                pass
+                        if writer.full:
+                            await self._wait_for_room()
         except ProviderError as error:
             if part is not None:
                 part.outcome = error.code

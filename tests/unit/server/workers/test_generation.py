@@ -1,17 +1,17 @@
 """A reply's account, where a worker was lost; and how often its tokens are looked for."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import cast
 
-import pytest
+import httpx2
 
 from providers.chain import Begins
 from providers.config import ProviderConfig
 from providers.contract import Delta, Finish, Prompt, TextDelta, Turn
+from providers.pacing import paced
 from providers.profiles import Profile, profile
 from providers.tokens import estimate
 from realtime.log.contract import Log
@@ -21,6 +21,7 @@ from server.domain.settings import ReplySettings
 from server.storage.database import stopped
 from server.workers.generation import Generation
 from tests.support.scripted_log import ScriptedLog
+from tests.unit.providers.test_pacing import Connection
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEPT = "Ein Kauz sitzt im Gebälk und schweigt. " * 40
@@ -72,22 +73,26 @@ def test_a_model_that_nobody_knows_any_more_is_counted_by_length() -> None:
 
 
 class Slowly:
-    """Answers token by token; it knows when each was asked for."""
+    """Answers token by token, each by a look at a connection; it knows when it looked."""
 
     name = "openai"
 
     def __init__(self, tokens: int) -> None:
+        """`tokens` is how many."""
         self._tokens = tokens
         self.asked: list[float] = []
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Begins, None]:
-        """Its tokens, each of which comes a moment after it is waited for."""
+        """Its tokens, as a provider reads them."""
         known = profile(ProviderConfig("openai", "openai"), MODEL)
         yield Begins("openai", prompt.model, known, 0)
-        for number in range(self._tokens):
-            self.asked.append(time.monotonic())
-            await asyncio.sleep(0.01)
-            yield TextDelta(f"<{number}>")
+        connection = Connection()
+        response, number = httpx2.Response(200, extensions={"network_stream": connection}), 0
+        with paced(response, lambda: number > 0):
+            for number in range(self._tokens):
+                await connection.read(64, None)
+                yield TextDelta(f"<{number}>")
+        self.asked = connection.looked
         yield Finish("stop", None)
 
 
@@ -121,9 +126,8 @@ class AtOnce:
         yield Finish("stop", None)
 
 
-async def test_what_is_there_is_read_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However quick a provider is, it is not held up: pauses follow what had to be waited for."""
-    monkeypatch.setattr("server.workers.generation._AT_ONCE_SECONDS", 60.0)  # however busy this machine is
+async def test_what_is_there_is_read_without_a_pause() -> None:
+    """However quick a provider is, it is not held up: a pause is for the connection, not for the tokens."""
     publisher = Publisher(cast(Log, None), pause_seconds=3600)
     writer = publisher.writer("cnv_1", "msg_1", 1, held=True)
     generation = Generation(reply(), writer, lambda: NOW, NOW)
