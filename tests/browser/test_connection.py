@@ -1,6 +1,6 @@
 """Bad connections: the page heals, and nothing is lost or doubled."""
 
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.conftest import Tab, Visitor
 from tests.browser.test_conversation import LONG
@@ -91,6 +91,35 @@ def test_what_is_written_while_away_outlives_the_page(visitor: Visitor, tab: Tab
     stored = [message["text"] for message in again.stored() if message["role"] == "user"]
     assert stored == ["Say yes.", "Say no.", "Say perhaps."]
     assert again.page.evaluate("Object.keys(localStorage).filter((name) => name.includes('unsent'))") == []
+
+
+def test_a_conversation_that_is_long_in_coming(tab: Tab) -> None:
+    """On a slow line an empty page would look as if nothing had been said: it is seen that it is on its way."""
+    tab.say("Say yes.")
+    tab.ended()
+    held: list[tuple[WebSocketRoute, str | bytes]] = []
+    released: list[bool] = []
+
+    def slow(line: WebSocketRoute) -> None:
+        def pass_on(message: str | bytes) -> None:
+            if released or '"welcome"' in str(message):
+                line.send(message)
+            else:
+                held.append((line, message))
+
+        server = line.connect_to_server()
+        server.on_message(pass_on)
+
+    tab.page.route_web_socket("**/ws", slow)
+    tab.page.reload()
+    opening = tab.page.get_by_label("Opening the conversation")
+    expect(opening).to_have_css("opacity", "1")
+    expect(tab.page.locator(".message")).to_have_count(0)
+    released.append(True)
+    for line, message in held:
+        line.send(message)
+    expect(tab.page.locator(".message")).to_have_count(2)
+    expect(opening).to_have_count(0)
 
 
 def test_words_that_cannot_be_sent_are_given_back(tab: Tab) -> None:

@@ -36,6 +36,7 @@ export function Thread({ salon, conversation, about, sent, sought, seeks, editin
   return html`
     <div class="thread" ref=${scroller} tabindex="-1">
       <div class="thread-content" ref=${content} data-loaded=${loaded}>
+        ${!loaded && html`<div class="older opening"><span class="older-dots" role="img" aria-label="Opening the conversation"></span></div>`}
         ${loaded && conversation.hasOlder && html`<${Beyond} key="older" side="older" edge=${order[0]} conversation=${conversation} scroller=${scroller} />`}
         <ol class="messages" aria-label="Messages">
           ${order.map(
