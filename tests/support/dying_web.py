@@ -7,6 +7,7 @@ anything is told; with `DYING_AT=queue`, when its clients were told, and the que
 import os
 from typing import Any
 
+from realtime.log.contract import Record
 from server.cli.app import app
 from server.commands.announce import Announcer
 from server.commands.deciding import Decided
@@ -22,11 +23,12 @@ async def _die_or_tell(self: Telling, decided: Decided, place: int | None = None
     if said or any(event.type == _dying["on"] for event in decided.events):
         if _dying["at"] != "queue":
             os._exit(9)
-        Announcer.enqueue = _die
+        Announcer.hand_over = _publish_and_die
     await _tell(self, decided, place)
 
 
-async def _die(*given: Any) -> None:
+async def _publish_and_die(self: Announcer, conversation: str, records: list[Record], *job: Any) -> bool:
+    await self.publish(conversation, records)
     os._exit(9)
 
 
