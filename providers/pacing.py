@@ -9,41 +9,39 @@ import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from math import inf
 from typing import Any
 
 import httpx2
 
-_pause: ContextVar[Callable[[], float] | None] = ContextVar("pause", default=None)
+_rest: ContextVar[Callable[[], float] | None] = ContextVar("rest", default=None)
 
 
 @contextmanager
-def read_every(pause: Callable[[], float]) -> Generator[None]:
-    """What is read in here may wait so many seconds from one look to the next; `pause` is asked before each."""
-    token = _pause.set(pause)
+def resting(rest: Callable[[], float]) -> Generator[None]:
+    """What is read in here may be left alone for a while; `rest` is asked before each look for how many seconds."""
+    token = _rest.set(rest)
     try:
         yield
     finally:
-        _pause.reset(token)
+        _rest.reset(token)
 
 
 @contextmanager
 def paced(response: httpx2.Response, flows: Callable[[], bool]) -> Generator[None]:
     """Leave a response's connection alone in between, while `flows` says that there is time."""
-    pause, stream = _pause.get(), response.extensions.get("network_stream")
-    if pause is None or stream is None:
+    rest, stream = _rest.get(), response.extensions.get("network_stream")
+    if rest is None or stream is None:
         yield
         return
-    clock = asyncio.get_running_loop().time
     read: Callable[..., Any] = stream.read
-    looked = clock()
+    more = False
 
     async def patient(max_bytes: int, timeout: float | None = None) -> bytes:
-        nonlocal looked
-        if flows() and (left := looked + pause() - clock()) > 0:
-            await asyncio.sleep(left)
+        nonlocal more
+        if flows() and not more:
+            await asyncio.sleep(rest())
         found: bytes = await read(max_bytes, timeout)
-        looked = clock() if len(found) < max_bytes else -inf  # there is more
+        more = len(found) == max_bytes
         return found
 
     stream.read = patient

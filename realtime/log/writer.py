@@ -16,14 +16,11 @@ import structlog
 
 from realtime.errors import DraftLost, StaleWriter, Unavailable
 from realtime.log.contract import Close, Grow, Log, Open, Position, Record, Tell
+from realtime.log.rounds import Rounds
 
 _log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS = 0.025
-_CROWD = 3
-"""With more drafts than this growing, all wait longer: so that many cost little more than these."""
-_CROWDED_PAUSES = 4.0
-"""But not longer than so many pauses: text that moves ten times a second still flows."""
 _LONGEST_PAUSE_SECONDS = 1.0
 _REST_SECONDS = 1.0
 """How long a draft whose server is away is left alone, while those of other servers are appended to."""
@@ -124,10 +121,9 @@ class DraftWriter:
         self._add(Record(body, Close(self.draft, self.attempt)))
         self._publisher.hurry(self)
 
-    @property
-    def pause(self) -> float:
-        """Seconds for which text gathers now: whoever produces it may well look for more as seldom."""
-        return self._publisher.pause
+    def rest(self) -> float:
+        """Seconds for which whoever makes the text may rest: what comes sooner is appended no sooner."""
+        return self._publisher.rest()
 
     @property
     def full(self) -> bool:
@@ -247,6 +243,7 @@ class Publisher:
     def __init__(self, log: Log, pause_seconds: float = _PAUSE_SECONDS) -> None:
         self._log = log
         self._shortest = pause_seconds
+        self._rounds = Rounds(pause_seconds)
         self._dirty: dict[DraftWriter, None] = {}
         self._hurrying: dict[DraftWriter, None] = {}
         self._resting: set[DraftWriter] = set()
@@ -254,9 +251,6 @@ class Publisher:
         self._left = asyncio.Event()
         self._woken = asyncio.Event()
         self._hurried = asyncio.Event()
-        self._due = 0.0
-        self.pause = pause_seconds
-        """Seconds between two rounds, as many as drafts grow now."""
         self.appends = 0
         self.refused = 0
         """Appends of attempts that were not the newest any more."""
@@ -281,6 +275,15 @@ class Publisher:
         self._hurrying[writer] = None
         self.wake(writer)
         self._hurried.set()
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two rounds, as many as drafts grow now."""
+        return self._rounds.pause
+
+    def rest(self) -> float:
+        """Seconds for which whoever makes text may rest: until shortly before a round, when all look for more."""
+        return self._rounds.rest(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         """Append until cancelled."""
@@ -310,23 +313,21 @@ class Publisher:
                     self.wake(writer)
             now = loop.time()
             if failed:
-                self._due = 0.0
+                self._rounds.begin_at_once()
                 await asyncio.sleep(min(self._shortest * 2 ** min(failed, 6), _LONGEST_PAUSE_SECONDS))
             else:
                 took = min(now - began, _LONGEST_PAUSE_SECONDS)
-                await self._gathering(max(self._due - now, took))
+                await self._gathering(max(self._rounds.due - now, took))
 
     def _next(self, now: float) -> list[DraftWriter]:
         """Whose turn it is: all that wait, where a round is due, and otherwise those that hurry."""
-        if now < self._due:
+        if now < self._rounds.due:
             writers = list(self._hurrying)
             for writer in writers:
                 self._dirty.pop(writer, None)
         else:
             writers, self._dirty = list(self._dirty), {}
-            crowded = min(max(len(writers) / _CROWD, 1.0), _CROWDED_PAUSES)
-            self.pause = self._shortest * crowded
-            self._due = now + self.pause
+            self._rounds.begin(now, len(writers))
         self._hurrying.clear()
         if not self._dirty:
             self._woken.clear()

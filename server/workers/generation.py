@@ -22,7 +22,7 @@ from providers.contract import (
 )
 from providers.contract import Usage as TokenUsage
 from providers.errors import ProviderError
-from providers.pacing import read_every
+from providers.pacing import resting
 from providers.prices import cost
 from providers.profiles import Profile
 from providers.tokens import estimate
@@ -105,7 +105,7 @@ class Generation:
         told = (answers.name, prompt.model)
         writer, pieces, part = self._writer, self._pieces, None
         try:
-            with read_every(lambda: writer.pause):
+            with resting(writer.rest):
                 async with aclosing(answers.stream(prompt)) as deltas:
                     async for delta in deltas:
                         match delta:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import httpx2
 
-from providers.pacing import paced, read_every
+from providers.pacing import paced, resting
 
 PAUSE = 0.05
 
@@ -32,7 +32,7 @@ async def test_it_is_left_alone_between_two_looks() -> None:
     """Also the first time, which follows the look that found the head."""
     connection, clock = Connection(), asyncio.get_running_loop().time
     began = clock()
-    with read_every(lambda: PAUSE), paced(response(connection), lambda: True):
+    with resting(lambda: PAUSE), paced(response(connection), lambda: True):
         for _ in range(3):
             assert await connection.read(64, None) == b"x"
     assert all(later - sooner >= 0.9 * PAUSE for sooner, later in pairwise([began, *connection.looked]))
@@ -41,7 +41,7 @@ async def test_it_is_left_alone_between_two_looks() -> None:
 async def test_nobody_waits_where_nothing_flows() -> None:
     """Before the first token, and after the last."""
     connection = Connection()
-    with read_every(lambda: 3600), paced(response(connection), lambda: False):
+    with resting(lambda: 3600), paced(response(connection), lambda: False):
         for _ in range(3):
             await connection.read(64, None)
     assert len(connection.looked) == 3
@@ -50,7 +50,7 @@ async def test_nobody_waits_where_nothing_flows() -> None:
 async def test_what_filled_a_look_is_read_on() -> None:
     """There is more than one look takes: whoever is quick is not held up."""
     connection, pauses = Connection(size=64), iter([0.0, *[3600.0] * 3])
-    with read_every(lambda: next(pauses)), paced(response(connection), lambda: True):
+    with resting(lambda: next(pauses)), paced(response(connection), lambda: True):
         for _ in range(3):
             assert len(await connection.read(64, None)) == 64
     assert len(connection.looked) == 3
@@ -61,7 +61,7 @@ async def test_a_connection_is_left_as_it_was() -> None:
     connection = Connection()
     with paced(response(connection), lambda: True):
         await connection.read(64, None)
-    with read_every(lambda: PAUSE):
+    with resting(lambda: PAUSE):
         with paced(response(connection), lambda: True):
             assert "read" in vars(connection)
         assert "read" not in vars(connection)

@@ -59,7 +59,7 @@ async def test_the_more_drafts_grow_the_longer_text_gathers() -> None:
             log.answering.set()
             for writer in writers:
                 await flushed(writer)
-            pauses.append(writers[0].pause / QUICK)
+            pauses.append(publisher.pause / QUICK)
     assert pauses == [1.0, 1.0, 2.0, 4.0]
 
 
