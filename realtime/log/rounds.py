@@ -8,8 +8,8 @@ import math
 
 _CROWD = 3
 """With more drafts than this growing, all wait longer: so that many cost little more than these."""
-_CROWDED_PAUSES = 4.0
-"""But not longer than so many pauses: text that moves ten times a second still flows."""
+_CROWDED_PAUSES = 5.0
+"""But not longer than so many pauses: text that moves eight times a second still flows."""
 _LOOK_SECONDS = 0.002
 _LOOK_SECONDS_EACH = 0.0002
 """What it takes to look for more text, at all and for each draft; what comes too late goes with the next round."""

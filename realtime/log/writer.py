@@ -2,7 +2,7 @@
 
 Writing never waits: a piece of text goes into the draft's buffer, and one loop for all drafts of the process appends
 what has gathered, in one round trip, at once when it was idle and then at most every 25 ms: later when many drafts grow
-(8 ms for each, up to 100 ms) and when the engine is slow (the pause is never shorter than the last append took). What
+(8 ms for each, up to 125 ms) and when the engine is slow (the pause is never shorter than the last append took). What
 somebody waits for, the beginning of a text and its end, does not wait for the end of the pause, and takes nobody else's
 text along. While the engine is away, text gathers up to a bound; `room` is where the producer waits then. Where one
 server of a cluster is away, its drafts alone are tried apart from all others, which would wait for it.

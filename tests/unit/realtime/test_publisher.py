@@ -43,7 +43,7 @@ async def test_who_hurries_takes_nobody_elses_text_along() -> None:
 
 
 async def test_the_more_drafts_grow_the_longer_text_gathers() -> None:
-    """A few as often as one; many less often, but never less than ten times a second."""
+    """A few as often as one; many less often, but never less than eight times a second."""
     log = ScriptedLog()
     pauses: list[float] = []
     async with publishing(log, QUICK) as publisher:
@@ -60,7 +60,7 @@ async def test_the_more_drafts_grow_the_longer_text_gathers() -> None:
             for writer in writers:
                 await flushed(writer)
             pauses.append(publisher.pause / QUICK)
-    assert pauses == [1.0, 1.0, 2.0, 4.0]
+    assert pauses == [1.0, 1.0, 2.0, 5.0]
 
 
 async def test_a_server_that_is_away_holds_up_the_drafts_of_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
