@@ -11,6 +11,8 @@ server of a cluster is away, its drafts alone are tried apart from all others, w
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
+from weakref import WeakSet
 
 import structlog
 
@@ -61,6 +63,7 @@ class DraftWriter:
         held: bool = False,
     ) -> None:
         self._publisher = publisher
+        self._number = next(publisher.numbers)
         self.topic = topic
         self.draft = draft
         self.attempt = attempt
@@ -109,21 +112,25 @@ class DraftWriter:
         self._gather(text, body, self.length, grows=True)
         self.length += len(text)
         if begins:
+            self._publisher.grows(self, still=True)
             self._publisher.hurry(self)
 
     def aside(self, text: str, body: Body, at: int) -> None:
         """Text that is streamed beside the draft and no part of it; `at` counts by itself."""
         self._check()
         self._gather(text, body, at, grows=False)
+        if at == 0:
+            self._publisher.grows(self, still=True)
 
     def close(self, body: bytes) -> None:
         """The last event; the draft is forgotten."""
         self._add(Record(body, Close(self.draft, self.attempt)))
+        self._publisher.grows(self, still=False)
         self._publisher.hurry(self)
 
     def rest(self) -> float:
         """Seconds for which whoever makes the text may rest: what comes sooner is appended no sooner."""
-        return self._publisher.rest()
+        return self._publisher.rest(self._number)
 
     @property
     def full(self) -> bool:
@@ -246,6 +253,9 @@ class Publisher:
         self._rounds = Rounds(pause_seconds)
         self._dirty: dict[DraftWriter, None] = {}
         self._hurrying: dict[DraftWriter, None] = {}
+        self.numbers = count()
+        self._growing: WeakSet[DraftWriter] = WeakSet()
+        """Those whose text has begun; one that is given up without an end is nobody's any more."""
         self._resting: set[DraftWriter] = set()
         """Those whose server alone is away: they are no part of the rounds, which would wait for it."""
         self._left = asyncio.Event()
@@ -281,9 +291,13 @@ class Publisher:
         """Seconds between two rounds, as many as drafts grow now."""
         return self._rounds.pause
 
-    def rest(self) -> float:
-        """Seconds for which whoever makes text may rest: until shortly before a round, when all look for more."""
-        return self._rounds.rest(asyncio.get_running_loop().time())
+    def rest(self, draft: int) -> float:
+        """Seconds for which whoever makes the text of a draft may rest: until shortly before its round."""
+        return self._rounds.rest(asyncio.get_running_loop().time(), draft)
+
+    def grows(self, writer: DraftWriter, *, still: bool) -> None:
+        """A draft's text has begun, or is whole."""
+        (self._growing.add if still else self._growing.discard)(writer)
 
     async def run(self) -> None:
         """Append until cancelled."""
@@ -327,7 +341,7 @@ class Publisher:
                 self._dirty.pop(writer, None)
         else:
             writers, self._dirty = list(self._dirty), {}
-            self._rounds.begin(now, len(writers))
+            self._rounds.begin(now, max(len(writers), len(self._growing)))
         self._hurrying.clear()
         if not self._dirty:
             self._woken.clear()
