@@ -1,4 +1,4 @@
-"""Another answer, another wording, another branch, and taking a message back: over the socket and over HTTP."""
+"""Another answer, another wording, another branch; taking a message back, and putting it away."""
 
 from collections.abc import Sequence
 
@@ -96,6 +96,18 @@ class Branching:
             state.admit(user)
             tree = await self._reads.tree(conversation)
             return branches.retract(state, tree, user, message, self._accepting.clock())
+
+        await self._decide(user, conversation, decision)
+        return await self._reads.message(message)
+
+    async def archive(self, user: str, message: str, archived: bool) -> Message:
+        """Put a message away, or take it out again: no model reads it meanwhile, and no search finds it."""
+        conversation = (await self._reads.message(message)).conversation
+
+        async def decision(state: Conversation) -> Sequence[Event]:
+            state.admit(user)
+            tree = await self._reads.tree(conversation)
+            return branches.archive(state, tree, user, message, archived, self._accepting.clock())
 
         await self._decide(user, conversation, decision)
         return await self._reads.message(message)

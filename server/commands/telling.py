@@ -91,6 +91,9 @@ class Telling:
                 return [Record(wire.MessageEdited(**head, message=message, anew=anew).body())]
             case events.MessageRetracted(message=message):
                 return [Record(wire.MessageRetracted(**head, message=message).body())]
+            case events.MessageArchived(message=message, archived=archived, turns=turns):
+                told = wire.MessageArchived(**head, message=message, archived=archived, turns=turns)
+                return [Record(told.body())]
             case events.BranchChosen():
                 return await self._branch(event, version)
             case events.ConversationDeleted():

@@ -14,6 +14,7 @@ from server.domain.errors import Conflict, Forbidden, NotFound
 from server.domain.events import (
     BranchChosen,
     Event,
+    MessageArchived,
     MessageCreated,
     MessageEdited,
     MessageRetracted,
@@ -42,6 +43,8 @@ class Place:
     siblings: tuple[str, ...] = ()
     tip: str | None = None
     retracted: bool = False
+    archived: bool = False
+    turns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,8 @@ def regenerate(
 ) -> list[Event]:
     """Owe another answer to the same message; the earlier ones are kept.
 
-    Errors: `Forbidden`, `NotFound`; `Conflict` with `busy`, `not_ended`, `retracted` or `too_many_versions`.
+    Errors: `Forbidden`, `NotFound`; `Conflict` with `busy`, `not_ended`, `retracted`, `archived` or
+    `too_many_versions`.
     """
     state.admit(user)
     old = tree.place(reply)
@@ -150,7 +154,7 @@ def edit(
 ) -> list[Event]:
     """Say a message differently: on a branch of its own, with a reply of its own unless none is wanted.
 
-    Errors: `Forbidden`, `NotFound`, `Invalid`; `Conflict` with `busy`, `retracted` or `too_many_versions`.
+    Errors: `Forbidden`, `NotFound`, `Invalid`; `Conflict` with `busy`, `retracted`, `archived` or `too_many_versions`.
     """
     state.admit(user)
     check_text(new.text)
@@ -234,6 +238,27 @@ def retract(state: Conversation, tree: Tree, user: str, message: str, now: datet
     return [MessageRetracted(conversation=state.id, at=now, message=message)]
 
 
+def archive(
+    state: Conversation, tree: Tree, user: str, message: str, archived: bool, now: datetime
+) -> list[Event]:
+    """Put a message away for everybody, or take it out again: whoever takes part may.
+
+    Errors: `Forbidden`, `NotFound`; `Conflict` with `not_ended` for a reply that is still being made, and `retracted`.
+    """
+    state.admit(user)
+    place = tree.place(message)
+    if message in state.open:
+        raise _not_ended()
+    if place.retracted:
+        raise _taken_back()
+    if place.archived == archived:
+        return []
+    put = MessageArchived(
+        conversation=state.id, at=now, message=message, archived=archived, turns=place.turns + 1
+    )
+    return [put]
+
+
 def _cut(state: Conversation, tree: Tree, fork: Place | None, now: datetime) -> list[Event]:
     """Choose the branch up to a message, and what is above it; something new is to follow there."""
     if fork is not None and fork.id == state.head:
@@ -270,7 +295,13 @@ def _one_more(siblings: list[str]) -> list[str]:
 
 def _check_standing(place: Place) -> None:
     if place.retracted:
-        raise Conflict("retracted", "This message was taken back.")
+        raise _taken_back()
+    if place.archived:
+        raise Conflict("archived", "This message was put away: take it out first.")
+
+
+def _taken_back() -> Conflict:
+    return Conflict("retracted", "This message was taken back.")
 
 
 def _not_ended() -> Conflict:

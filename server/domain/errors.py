@@ -5,8 +5,8 @@ ChatError
 ├── Unauthenticated    unauthenticated: no token, or a bad one
 ├── Forbidden          forbidden, guests_not_allowed: it exists and is not yours to use
 ├── NotFound           not_found
-├── Conflict           already_ended, not_ended, busy, retracted, too_many_versions, key_reused, no_direct_search: it
-│                      does not fit the present state
+├── Conflict           already_ended, not_ended, busy, retracted, archived, too_many_versions, key_reused,
+│                      no_direct_search: it does not fit the present state
 ├── QuotaExceeded      quota_exceeded: the user has as much as one may have; later it will be otherwise
 └── Unavailable        unavailable, overloaded: nothing was accepted; try again later
 StaleAttempt           not for clients: a newer attempt at the reply exists, or the reply has ended

@@ -98,6 +98,7 @@ class MessageImported(_Event):
     siblings: list[str]
     chosen: bool
     retracted: bool
+    archived: bool = False
     provider: str | None
     model: str | None
     error: str | None
@@ -116,6 +117,15 @@ class MessageRetracted(_Event):
 
     type: Literal["message.retracted"] = "message.retracted"
     message: str
+
+
+class MessageArchived(_Event):
+    """It was put away, or taken out again; `turns` is how often that has happened to it."""
+
+    type: Literal["message.archived"] = "message.archived"
+    message: str
+    archived: bool
+    turns: int
 
 
 class BranchChosen(_Event):
@@ -159,6 +169,15 @@ class ReplyInterrupted(_Event):
 
     type: Literal["reply.interrupted"] = "reply.interrupted"
     reply: str
+
+
+class ReplyRestarted(_Event):
+    """Another worker takes it over, for `attempt`: of the text that there is, the first `keep` code points stay."""
+
+    type: Literal["reply.restarted"] = "reply.restarted"
+    reply: str
+    attempt: int
+    keep: int
 
 
 class ReplyStarted(_Event):
@@ -254,10 +273,12 @@ Event = Annotated[
     | MessageEdited
     | MessageImported
     | MessageRetracted
+    | MessageArchived
     | BranchChosen
     | ReplyRequested
     | ReplyRegenerated
     | ReplyInterrupted
+    | ReplyRestarted
     | ReplyStarted
     | ReplyGenerated
     | UsageRecorded

@@ -53,6 +53,14 @@ class Regeneration(BaseModel):
     settings: ReplySettings = Field(default=ReplySettings(), description="Of the new reply.")
 
 
+class Archiving(BaseModel):
+    """Whether a message is to be put away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    archived: bool = Field(default=True, description="False takes it out again.")
+
+
 class Message(BaseModel):
     """A message as it stands; a reply's text is what is stored, not what is on its way."""
 
@@ -76,6 +84,8 @@ class Message(BaseModel):
         description="All versions of it in the order of their birth, itself among them; empty for the only one.",
     )
     retracted: bool = Field(default=False, description="Taken back: its place stays, its text is gone.")
+    archived: bool = Field(default=False, description="Put away: kept, and neither read by models nor found.")
+    turns: int = Field(default=0, description="How often it was put away or taken out again.")
     key: str | None = Field(default=None, description="Its sender's name for it.")
     provider: str | None = None
     model: str | None = None

@@ -36,6 +36,7 @@ class PortableMessage(BaseModel):
     created_at: Moment
     reply_to: MessageId | None = None
     retracted: bool = False
+    archived: bool = False
     provider: str | None = Field(default=None, max_length=64)
     model: str | None = Field(default=None, max_length=256)
     error: str | None = Field(default=None, max_length=64)
@@ -85,7 +86,7 @@ def markdown(document: Portable) -> str:
     """The chosen branch, for people to read."""
     parts = [f"# {document.title or 'Conversation'}"]
     for message in document.messages:
-        if not message.chosen or message.retracted or not message.text:
+        if not message.chosen or message.retracted or message.archived or not message.text:
             continue
         name = (
             (document.character or "Assistant") if message.role == "assistant" else (message.user or "User")
@@ -135,6 +136,7 @@ def bring_in(document: Portable, owner: str, now: datetime) -> list[Event]:
             siblings=siblings if len(siblings) > 1 else [],
             chosen=message.id in path,
             retracted=message.retracted,
+            archived=message.archived,
             provider=message.provider,
             model=message.model,
             error=message.error,

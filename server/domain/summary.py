@@ -1,13 +1,13 @@
 """The summary of what fell out of a model's window: which one stands, and when the next one is due. Pure.
 
 A summary reaches from the first message to one that it is named after, so it is good for exactly the branches on
-which that one lies: an edit makes another branch, and never changes a message. Only a retraction does, so a summary
-knows how many of the messages up to its last were retracted when it was made; that number only grows, and where it has
-grown, what was taken back may be in it, and it is void.
+which that one lies: an edit makes another branch, and never changes a message. Only taking one back does, and putting
+it away or taking it out again, so a summary knows how often that had happened up to its last message when it was made;
+that number only grows, and where it has grown, what is for no model any more may be in it, and it is void.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -31,20 +31,28 @@ class Summary(BaseModel):
     seq: int
     text: str
     retracted: int
-    """So many messages of the conversation up to `seq`, on any branch, were retracted before their texts were read."""
+    """So many `changes` of the messages up to `seq`, on any branch, came before their texts were read."""
     model: str
     at: datetime
 
 
-def stands(summary: Summary, retracted: Sequence[int]) -> bool:
-    """Whether nothing in it was taken back since; `retracted` are the `seq`s of all that was, sorted."""
-    return bisect_right(retracted, summary.seq) == summary.retracted
+def changes(messages: Iterable[tuple[int, bool, int]]) -> list[int]:
+    """The `seq` of each message, sorted: once if it was taken back, and once for each of its turns.
+
+    `messages`: of each its `seq`, whether it was taken back, and its `turns`.
+    """
+    return sorted(seq for seq, retracted, turns in messages for _ in range(retracted + turns))
 
 
-def latest(summaries: Sequence[Summary], path: Sequence[str], retracted: Sequence[int]) -> Summary | None:
+def stands(summary: Summary, changed: Sequence[int]) -> bool:
+    """Whether all in it is still as it was; `changed` are the `changes` of the conversation."""
+    return bisect_right(changed, summary.seq) == summary.retracted
+
+
+def latest(summaries: Sequence[Summary], path: Sequence[str], changed: Sequence[int]) -> Summary | None:
     """The one that stands and reaches farthest along a branch."""
     places = {name: place for place, name in enumerate(path)}
-    standing = [one for one in summaries if one.id in places and stands(one, retracted)]
+    standing = [one for one in summaries if one.id in places and stands(one, changed)]
     return max(standing, key=lambda one: places[one.id], default=None)
 
 

@@ -115,6 +115,14 @@ class MessageRetracted(Event, frozen=True, tag="message.retracted"):
     message: str
 
 
+class MessageArchived(Event, frozen=True, tag="message.archived"):
+    """It was put away, or taken out again, unless something of more `turns` said otherwise."""
+
+    message: str
+    archived: bool
+    turns: int
+
+
 class BranchChosen(Event, frozen=True, tag="branch.chosen"):
     """The branch that ends with `head` is the one to show, unless something of a greater `version` said otherwise.
 
@@ -262,6 +270,7 @@ EVENTS: tuple[type[Event], ...] = (
     MessageCreated,
     MessageEdited,
     MessageRetracted,
+    MessageArchived,
     BranchChosen,
     ReplyQueued,
     ReplyProgress,

@@ -96,10 +96,9 @@ class SearchIndex:
 
 
 def _is_found(message: Mapping[str, Any]) -> bool:
-    """It says something, and lies on the branch that is shown."""
-    return (
-        bool(message["text"].strip()) and message.get("chosen", True) and not message.get("retracted", False)
-    )
+    """It says something, lies on the branch that is shown, and was neither taken back nor put away."""
+    gone = message.get("retracted", False) or message.get("archived", False)
+    return bool(message["text"].strip()) and message.get("chosen", True) and not gone
 
 
 async def _readers(conversations: list[str]) -> dict[str, tuple[str, ...]]:

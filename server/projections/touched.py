@@ -11,6 +11,7 @@ _NOTHING_TO_READ = (
     events.ReplyRequested,
     events.ReplyRegenerated,
     events.ReplyInterrupted,
+    events.ReplyRestarted,
     events.ReplyStarted,
     events.ReplyGenerated,
     events.UsageRecorded,
@@ -50,7 +51,7 @@ def touched(facts: Sequence[Fact]) -> dict[str, Touched]:
             one.deleted = True
         elif isinstance(event, _ABOUT_IT):
             one.readers = True
-        elif isinstance(event, events.MessageCreated | events.MessageRetracted):
+        elif isinstance(event, events.MessageCreated | events.MessageRetracted | events.MessageArchived):
             one.messages.add(event.message)
         elif isinstance(event, events.ReplyEnded):
             one.messages.add(event.reply)

@@ -113,7 +113,7 @@ class Contexts:
         if self._summaries is None or not (kept := await self._summaries.of(conversation)):
             return None
         path = [message.id for message in messages[:-1]]
-        found = latest(kept, path, await self._summaries.retracted(conversation))
+        found = latest(kept, path, await self._summaries.changes(conversation))
         if found is None or not found.text:
             return None
         reach = messages[: path.index(found.id) + 1]
@@ -172,9 +172,12 @@ def _joined(instructions: str, told: list[list[Turn]]) -> tuple[Turn, ...]:
 
 
 def _turns(message: Passage) -> list[Turn]:
-    """A message as a model reads it; calls of tools that nobody answered are left out, as every provider insists."""
+    """A message as a model reads it; none that was put away, nor calls of tools that nobody answered.
+
+    On the latter every provider insists.
+    """
     calls = tuple(call for call in message.calls if call.id in message.results)
-    if not message.text and not calls:
+    if message.archived or not (message.text or calls):
         return []
     turns = [Turn(message.role, message.text, calls)]
     return turns + [Turn("tool", message.results[call.id], call_id=call.id) for call in calls]

@@ -42,6 +42,8 @@ class Passage(msgspec.Struct, frozen=True, array_like=True):
     calls: tuple[ToolCall, ...] = ()
     results: dict[str, str] = {}
     """By call: what came of it."""
+    archived: bool = False
+    """Put away: it has its place, and no model reads it."""
 
 
 class Window(msgspec.Struct, frozen=True, array_like=True):
@@ -80,6 +82,7 @@ def passage(message: Message) -> Passage:
         message.chosen,
         tuple(ToolCall(call.id, call.name, call.arguments) for call in message.tool_calls),
         {result.id: result.output for result in message.tool_results},
+        message.archived,
     )
 
 

@@ -164,6 +164,10 @@ def _message_retracted(event: events.MessageRetracted, to: Effects) -> None:
     to.replies.append(UpdateOne({"_id": event.message}, {"$set": gone}))
 
 
+def _message_archived(event: events.MessageArchived, to: Effects) -> None:
+    _set_message(event.message, {"archived": event.archived, "turns": event.turns}, to)
+
+
 def _branch_chosen(event: events.BranchChosen, to: Effects) -> None:
     left = {"conversation": event.conversation, "chosen": True, "seq": {"$gt": event.after}}
     to.messages.append(UpdateMany(left, {"$set": {"chosen": False}}))
@@ -214,6 +218,10 @@ def _reply_regenerated(event: events.ReplyRegenerated, to: Effects) -> None:
 def _reply_interrupted(event: events.ReplyInterrupted, to: Effects) -> None:
     going = {"_id": event.reply, "status": {"$in": ["queued", "running"]}}
     to.marks.append(UpdateOne(going, {"$set": {"cancel_requested": True}}))
+
+
+def _reply_restarted(event: events.ReplyRestarted, to: Effects) -> None:
+    """The start that follows it says what has changed."""
 
 
 def _reply_started(event: events.ReplyStarted, to: Effects) -> None:
@@ -308,10 +316,12 @@ _HANDLERS: dict[type[Any], Callable[[Any, Effects], None]] = {
     events.MessageEdited: _message_edited,
     events.MessageImported: _message_imported,
     events.MessageRetracted: _message_retracted,
+    events.MessageArchived: _message_archived,
     events.BranchChosen: _branch_chosen,
     events.ReplyRequested: _reply_requested,
     events.ReplyRegenerated: _reply_regenerated,
     events.ReplyInterrupted: _reply_interrupted,
+    events.ReplyRestarted: _reply_restarted,
     events.ReplyStarted: _reply_started,
     events.ReplyGenerated: _reply_generated,
     events.UsageRecorded: _usage_recorded,

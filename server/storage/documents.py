@@ -127,6 +127,8 @@ class MessageDocument(StoredDocument):
     siblings: list[str] = Field(default_factory=list[str])
     tip: str | None = None
     retracted: bool = False
+    archived: bool = False
+    turns: int = 0
     key: str | None = None
     provider: str | None = None
     model: str | None = None
@@ -153,10 +155,14 @@ class MessageDocument(StoredDocument):
                 partialFilterExpression={"key": {"$type": "string"}},
             ),
             IndexModel([("reply_to", ASCENDING)], partialFilterExpression={"reply_to": {"$type": "string"}}),
-            # What was taken back, which voids summaries.
+            # What was taken back, put away or taken out again, which voids summaries.
             IndexModel(
                 [("conversation", ASCENDING), ("retracted", ASCENDING), ("seq", ASCENDING)],
                 partialFilterExpression={"retracted": True},
+            ),
+            IndexModel(
+                [("conversation", ASCENDING), ("turns", ASCENDING)],
+                partialFilterExpression={"turns": {"$gt": 0}},
             ),
         ]
 

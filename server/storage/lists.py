@@ -94,13 +94,13 @@ async def _rows(conversations: Sequence[Row]) -> dict[str, Row]:
 async def row_of(conversation: str, version: int) -> dict[str, Any]:
     """What a list says of a conversation, whoever reads it; `version`: it is not older than this."""
     chosen = {"conversation": conversation, "chosen": True}
-    names = ("seq", "role", "user", "status", "created_at", "retracted")
+    names = ("seq", "role", "user", "status", "created_at", "retracted", "archived")
     fields = dict.fromkeys(names, 1) | {"text": {"$substrCP": ["$text", 0, EXCERPT]}}
     said: dict[str, int] = {}
     last: LastMessage | None = None
     cursor = MessageDocument.collection().find(chosen, fields).sort([("seq", -1), ("_id", -1)])
     async for message in cursor.limit(_LOOK_BACK):
-        if last is None and not message.get("retracted"):
+        if last is None and not (message.get("retracted") or message.get("archived")):
             last = LastMessage(**message | {"id": message["_id"]})
         if message["user"] is not None:
             said.setdefault(message["user"], message["seq"])
@@ -113,4 +113,4 @@ async def row_of(conversation: str, version: int) -> dict[str, Any]:
 
 
 _LOOK_BACK = 50
-"""So many messages are looked at for the last one that was not taken back, and for what each person said last."""
+"""So many messages are looked at for the last that was neither taken back nor put away, and for each person's last."""

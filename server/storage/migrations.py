@@ -91,7 +91,15 @@ async def _empty(database: Database, names: list[str], gone: dict[str, Any], cal
     await database["replies"].update_many({"_id": {"$in": names}}, {"$set": calls})
 
 
+async def _archived(database: Database) -> None:
+    """Before messages could be put away, none was."""
+    said: dict[str, Any] = {"archived": False, "turns": 0}
+    for collection in ("messages", "transcript"):
+        await database[collection].update_many({"turns": {"$exists": False}}, {"$set": said})
+
+
 _MIGRATIONS: dict[str, Callable[[Database], Awaitable[None]]] = {
     "branches": _branches,
     "retracted": _retracted,
+    "archived": _archived,
 }

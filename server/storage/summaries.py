@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from pymongo import ASCENDING
-
-from server.domain.summary import Summary
+from server.domain.summary import Summary, changes
 from server.storage.database import reachable
 from server.storage.documents import MessageDocument, SummaryDocument
 
@@ -21,12 +19,13 @@ class Summaries:
             found = await SummaryDocument.find({"conversation": conversation}).to_list()
         return [Summary.model_validate(document) for document in found]
 
-    async def retracted(self, conversation: str) -> list[int]:
-        """Where something was taken back: the `seq`s, sorted."""
-        wanted = {"conversation": conversation, "retracted": True}
+    async def changes(self, conversation: str) -> list[int]:
+        """What was taken back, put away or taken out again (`server.domain.summary.changes`)."""
+        wanted = {"conversation": conversation, "$or": [{"retracted": True}, {"turns": {"$gt": 0}}]}
+        fields = {"_id": 0, "seq": 1, "retracted": 1, "turns": 1}
         async with reachable():
-            rows = MessageDocument.collection().find(wanted, {"_id": 0, "seq": 1}).sort("seq", ASCENDING)
-            return [row["seq"] async for row in rows]
+            rows = await MessageDocument.collection().find(wanted, fields).to_list()
+        return changes((row["seq"], row["retracted"], row.get("turns", 0)) for row in rows)
 
     async def keep(self, summary: Summary) -> None:
         """Store one, in place of one that reached as far; the oldest go."""

@@ -52,6 +52,7 @@ _ANSWERS: dict[str, dict[str, Any]] = {
     "Accepted": _answer("accepted", {"message": _STRING, "duplicate": _FLAG}, {"reply": _OPTIONAL_STRING}),
     "Chosen": _answer("chosen", {"message": _STRING, "head": _OPTIONAL_STRING}),
     "Retracted": _answer("retracted", {"message": _STRING}),
+    "Archived": _answer("archived", {"message": _STRING, "archived": _FLAG}),
     "Cancelling": _answer("cancelling", {"reply": _STRING, "status": _STRING}),
     "Noted": _answer("noted", {}),
     "Pong": _answer("pong", {}),

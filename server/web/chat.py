@@ -143,6 +143,9 @@ class Chat:
             case frames.Retract():
                 message = await self._branching.retract(user, frame.message)
                 return {"type": "retracted", "message": message.id}
+            case frames.Archive():
+                message = await self._branching.archive(user, frame.message, frame.archived)
+                return {"type": "archived", "message": message.id, "archived": message.archived}
             case _:
                 raise Invalid("unknown_type", f"{frame.type} is not served here.", field="type")
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from realtime.log.contract import Position
 from realtime.session import ClientFrame
-from server.domain.message import Edit, NewMessage, Regeneration
+from server.domain.message import Archiving, Edit, NewMessage, Regeneration
 from server.web.problems import decoding_refusal
 
 Identifier = Annotated[str, Field(min_length=1, max_length=64)]
@@ -106,13 +106,20 @@ class Retract(_Frame):
     message: Identifier
 
 
+class Archive(Archiving, _Frame):
+    """Put a message away, or take it out again."""
+
+    type: Literal["archive"]
+    message: Identifier
+
+
 class Ping(_Frame):
     """Is the line alive?"""
 
     type: Literal["ping"]
 
 
-Verb = Send | Cancel | Regenerate | EditMessage | Choose | Retract
+Verb = Send | Cancel | Regenerate | EditMessage | Choose | Retract | Archive
 Frame = Hello | Subscribe | Unsubscribe | Verb | Typing | Ping
 FRAMES: tuple[type[BaseModel], ...] = (
     Hello,
@@ -124,6 +131,7 @@ FRAMES: tuple[type[BaseModel], ...] = (
     EditMessage,
     Choose,
     Retract,
+    Archive,
     Typing,
     Ping,
 )

@@ -28,7 +28,15 @@ from server.commands.announce import Announcer, draft_header, ending, reply_ende
 from server.commands.line import Line
 from server.domain import wire
 from server.domain.errors import ChatError, NotFound, StaleAttempt, Unavailable
-from server.domain.events import Event, ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
+from server.domain.events import (
+    Event,
+    ReplyCancelled,
+    ReplyCompleted,
+    ReplyEnded,
+    ReplyFailed,
+    ReplyRestarted,
+    ReplyStarted,
+)
 from server.domain.reply import Reply
 from server.queries.context import Context, Told
 from server.sagas.reply.ends import Ends, closing
@@ -210,8 +218,11 @@ class ReplyJob:
         started, writer = making.started, making.writer
         await making.ready.wait()
         await asyncio.sleep(_WAY_SECONDS)
-        making.claimed = await self._store.append([started], actor=self._worker)
         head: dict[str, Any] = {"conversation": started.conversation, "reply": started.reply}
+        taken: list[Event] = [started]
+        if started.attempt > 1:
+            taken.insert(0, ReplyRestarted(**head, at=started.at, attempt=started.attempt, keep=keep))
+        making.claimed = await self._store.append(taken, actor=self._worker)
         header = draft_header(status="running", provider=started.provider, model=started.model)
         event = wire.ReplyStarted(
             **head, provider=started.provider, model=started.model, attempt=started.attempt

@@ -28,7 +28,7 @@ from realtime.leases.contract import Leases
 from server.domain.errors import ChatError
 from server.domain.message import ENDED, Message
 from server.domain.reply import Reply
-from server.domain.summary import Count, Summary, clipped, due, latest, stands
+from server.domain.summary import Count, Summary, changes, clipped, due, latest, stands
 from server.queries.context import Context
 from server.storage.reads import Reads
 from server.storage.summaries import Summaries
@@ -148,11 +148,11 @@ class Summing:
         """Carry the summary one piece further; False where it reaches far enough."""
         # First what was taken back, then the texts: what is taken back in between makes the summary void, never wrong.
         tree = await self._reads.tree(conversation)
-        retracted = sorted(place.seq for place in tree.places.values() if place.retracted)
+        changed = changes((place.seq, place.retracted, place.turns) for place in tree.places.values())
         path = [place.id for place in tree.path(wanted.last)]
         kept = await self._summaries.of(conversation)
-        await self._summaries.forget([one.id for one in kept if not stands(one, retracted)])
-        old = latest(kept, path, retracted)
+        await self._summaries.forget([one.id for one in kept if not stands(one, changed)])
+        old = latest(kept, path, changed)
         reached = path.index(old.id) + 1 if old is not None else 0
         goal = due(len(path), wanted.kept, reached)
         if goal is None:
@@ -169,7 +169,7 @@ class Summing:
                 conversation=conversation,
                 seq=last.seq,
                 text=text,
-                retracted=bisect_right(retracted, last.seq),
+                retracted=bisect_right(changed, last.seq),
                 model=f"{self._link.provider}/{model}",
                 at=self._clock(),
             )
@@ -223,7 +223,7 @@ def piece(messages: Sequence[Message], room: int, count: Count) -> tuple[int, st
     for message in messages:
         if message.status not in ENDED:
             break
-        line = f"{message.role}: {message.text}" if message.text else ""
+        line = f"{message.role}: {message.text}" if message.text and not message.archived else ""
         cost = count([line])[0] + 1 if line else 0
         if cost > room and lines:
             break

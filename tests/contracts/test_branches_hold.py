@@ -26,7 +26,7 @@ QUICK = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 STEPS = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 9_999)), min_size=12, max_size=40)
-_SHOWN = ("id", "seq", "text", "status", "parent", "siblings", "retracted")
+_SHOWN = ("id", "seq", "text", "status", "parent", "siblings", "retracted", "archived")
 
 Played = Callable[[Callable[[Talk], Coroutine[Any, Any, None]]], None]
 

@@ -38,6 +38,7 @@ READS: dict[str, Callable[[Library, str], Awaitable[Any]]] = {
     "what is owed": lambda house, talk: house.reads.owed(datetime.now(UTC), None, 20),
     "who finds a conversation": lambda house, talk: house.engine.readers(talk),
     "summaries": lambda house, talk: Summaries().of(talk),
+    "what makes summaries void": lambda house, talk: Summaries().changes(talk),
     "how far projections are": lambda house, talk: house.checkpoints.progress(list(house.projections)),
 }
 """Everything that is read while people look, each with whatever it really asks."""

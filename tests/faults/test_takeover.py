@@ -118,6 +118,10 @@ async def test_a_frozen_worker_writes_nothing(
                 await wait_until(refused)
                 [started] = [e for e in device.heard if e["type"] == "reply.started" and e["attempt"] == 2]
                 assert started["reply"] == reply
+                audit = (await ada.get(f"/v1/conversations/{conversation}/audit"))["items"]
+                [taken] = [event["data"] for event in audit if event["type"] == "reply.restarted"]
+                [told] = [event for event in device.heard if event["type"] == "reply.restarted"]
+                assert (taken["attempt"], taken["keep"]) == (2, told["keep"])
                 after = (await device.send(conversation, "say 5 tokens"))["reply"]
                 await device.until_end(after)
                 assert other.events("in other hands") == []

@@ -77,3 +77,20 @@ async def test_taking_it_back(house: House, ada: Http) -> None:
         assert retracted["type"] == "retracted"
     assert await shown(ada, conversation) == ["", spoken(5)]
     assert (await ada.get(f"/v1/messages/{sent['message']}"))["retracted"] is True
+
+
+async def test_putting_it_away(house: House, ada: Http) -> None:
+    """What has served its turn stays for people, and no model reads it any more, until somebody takes it out again."""
+    conversation = await ada.conversation()
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(conversation)
+        sent = await answered(device, conversation, "say 5 tokens")
+        await device.ask("archive", message=sent["message"])
+        await device.ask("archive", message=sent["reply"])
+        question = f"What do you know of me, {ada.user}?"
+        await answered(device, conversation, question)
+        (asked,) = house.model.requests_for(question)
+        assert [turn["content"] for turn in asked["messages"]] == [question]
+        await device.ask("archive", message=sent["message"], archived=False)
+    assert (await shown(ada, conversation))[:2] == ["say 5 tokens", spoken(5)]
+    assert [message["archived"] for message in await ada.messages(conversation)][:2] == [False, True]

@@ -112,6 +112,7 @@ async def test_every_frame_is_as_documented(house: House, ada: Http) -> None:
         await device.ask("choose", message=completed["message"])
         again = await device.ask("regenerate", reply=completed["reply"])
         await device.until_end(again["reply"])
+        await device.ask("archive", message=again["reply"])
         await device.ask("retract", message=again["reply"])
         await ada.ask("PATCH", path, {"title": "Of everything", "settings": {"temperature": 1}})
         async with chat(house.there, ada.token, device.reader) as other:
@@ -128,7 +129,7 @@ async def test_every_frame_is_as_documented(house: House, ada: Http) -> None:
     for frame in heard:
         schemas.check(frame)
     said_by_clients = {"hello", "subscribe", "unsubscribe", "send", "cancel", "ping"}
-    said_by_clients |= {"regenerate", "edit", "choose", "retract"}
+    said_by_clients |= {"regenerate", "edit", "choose", "retract", "archive"}
     assert {frame["type"] for frame in heard} == schemas.types - said_by_clients - HELD_BACK
 
 

@@ -66,6 +66,9 @@ def _tree(places: dict[str, Place], event: Event) -> None:
             _born(places, place, event.siblings)
         case events.MessageRetracted():
             places[event.message] = replace(places[event.message], retracted=True)
+        case events.MessageArchived():
+            said = {"archived": event.archived, "turns": event.turns}
+            places[event.message] = replace(places[event.message], **said)
         case events.BranchChosen():
             path, at = set[str](), event.head
             while at is not None:

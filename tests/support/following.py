@@ -4,6 +4,8 @@ from typing import Any
 
 Message = dict[str, Any]
 
+_NEW: Message = {"retracted": False, "archived": False, "turns": 0}
+
 
 class Follower:
     """Every message that it was told of, a head and a version; `path` is what it shows."""
@@ -14,6 +16,7 @@ class Follower:
         self.version: int = snapshot["version"]
         self.messages: dict[str, Message] = {}
         self.retracted: set[str] = set()
+        self.turned: dict[str, dict[str, Any]] = {}
         self.must_read_again = False
         """Something is missing; a new snapshot has it."""
         for message in [*snapshot["aside"], *snapshot["messages"]]:
@@ -33,6 +36,8 @@ class Follower:
             case "message.retracted":
                 self.retracted.add(event["message"])
                 self._void(event["message"])
+            case "message.archived":
+                self._put(event["message"], {name: event[name] for name in ("archived", "turns")})
             case "reply.started":
                 self._reply(event, status="running")
             case "reply.delta" if event["reply"] in self.messages:
@@ -75,15 +80,23 @@ class Follower:
     def _keep(self, message: Message) -> None:
         known = self.messages.get(message["id"])
         if known is None:
-            self.messages[message["id"]] = {"retracted": False, **message}
+            self.messages[message["id"]] = _NEW | message
         siblings = max([message["siblings"], known["siblings"] if known else []], key=len)
         for sibling in siblings:
             other = self.messages.get(sibling)
             if other is not None and len(other["siblings"]) < len(siblings):
                 other["siblings"] = siblings
         self._inherit(message["id"])
+        self._put(message["id"], self.turned.get(message["id"], {"turns": 0}))
         if message["id"] in self.retracted:
             self._void(message["id"])
+
+    def _put(self, message: str, said: dict[str, Any]) -> None:
+        """Away, or out again, unless something later has said otherwise."""
+        if said["turns"] > self.turned.get(message, {"turns": 0})["turns"]:
+            self.turned[message] = said
+        if message in self.messages and said["turns"] > self.messages[message]["turns"]:
+            self.messages[message] |= said
 
     def _void(self, message: str) -> None:
         if message in self.messages:
@@ -111,5 +124,5 @@ def _queued(event: dict[str, Any]) -> Message:
         "parent": event["message"],
         "reply_to": event["message"],
         "siblings": event["siblings"],
-        "retracted": False,
+        **_NEW,
     }

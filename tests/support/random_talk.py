@@ -166,6 +166,10 @@ class Talk:
     async def _retract(self, chance: random.Random) -> None:
         await self.branching.retract(ADA, (await self._some(chance)).id)
 
+    async def _archive(self, chance: random.Random) -> None:
+        place = await self._some(chance)
+        await self.branching.archive(GRACE, place.id, archived=chance.random() < 0.6)
+
     async def _stop(self, chance: random.Random) -> None:
         line = await self.reads.line(self.conversation)
         if line:
@@ -274,7 +278,7 @@ VERBS = (
     *("say",) * 4,
     *("work",) * 8,
     *("release",) * 3,
-    *("edit", "regenerate", "choose", "choose", "retract", "stop", "change", "hold"),
+    *("edit", "regenerate", "choose", "choose", "retract", "archive", "stop", "change", "hold"),
 )
 
 

@@ -12,6 +12,6 @@ for await (const line of createInterface({ input: process.stdin })) {
     if (verdict !== "applied") throw new Error(`${verdict}: ${JSON.stringify(event)}`);
     transcript = next;
   }
-  const messages = transcript.messages.map((message) => ({ retracted: false, siblings: [], ...message }));
+  const messages = transcript.messages.map((message) => ({ retracted: false, archived: false, turns: 0, siblings: [], ...message }));
   process.stdout.write(`${JSON.stringify({ messages, missing: transcript.missing, head: transcript.head })}\n`);
 }

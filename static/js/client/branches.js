@@ -9,6 +9,9 @@ export const find = (transcript, id) => transcript.messages.findLast((message) =
 /** What is left of a message that was taken back. */
 export const voided = (message) => ({ ...message, text: "", length: 0, reasoning: undefined, retracted: true });
 
+/** A message as it was put away or taken out last; `told` may be older than what is known, or there may be none. */
+export const put = (message, told) => (told && told.turns > (message.turns ?? 0) ? { ...message, ...told } : message);
+
 /** Messages of a server that tells no parents come one after the other; "" is a parent that is not known by name. */
 export function linked(messages, before) {
   return messages.map((message, index) => {
@@ -29,7 +32,8 @@ export function replace(transcript, message) {
 export function keep(transcript, message) {
   let kept = transcript;
   if (!find(transcript, message.id)) {
-    const told = transcript.retracted.has(message.id) ? voided(message) : message;
+    const known = put(message, transcript.turned.get(message.id));
+    const told = transcript.retracted.has(message.id) ? voided(known) : known;
     kept = { ...transcript, aside: new Map(transcript.aside).set(message.id, told) };
   }
   kept = related(kept, message);

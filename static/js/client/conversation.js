@@ -6,7 +6,7 @@
 import { find } from "./branches.js";
 import { heard, nobody, silent, Typist } from "./company.js";
 import { sha256 } from "./digest.js";
-import { excerptOf, goesOn, joined, withNewer, withOlder, withVoided } from "./excerpt.js";
+import { excerptOf, goesOn, joined, told, withNewer, withOlder } from "./excerpt.js";
 import { accepted, dropped, failed, matching, nothing, sending } from "./outgoing.js";
 import { apply, blank, hasEnded, hasOlder, install, lacksThoughts, prepend, withThoughts } from "./transcript.js";
 
@@ -134,6 +134,11 @@ export class Conversation {
     return this.client.request({ type: "retract", message }, { keep: true });
   }
 
+  /** Puts a message away, or takes it out again: it is kept, and no model reads it, nor does a search find it. */
+  archive(message, archived = true) {
+    return this.client.request({ type: "archive", message, archived }, { keep: true });
+  }
+
   /** The messages that are read: those up to the live end, or an excerpt far above it. */
   get shown() {
     return this.excerpt?.messages ?? this.transcript.messages;
@@ -251,7 +256,7 @@ export class Conversation {
     if (verdict === "gap") this.#mend();
     if (verdict !== "applied") return;
     if (this.excerpt && !goesOn(this.transcript, transcript)) this.excerpt = null;
-    if (this.excerpt && frame.type === "message.retracted") this.excerpt = withVoided(this.excerpt, frame.message);
+    if (this.excerpt) this.excerpt = told(this.excerpt, frame);
     this.transcript = transcript;
     this.client.mark(this);
     if (frame.type === "message.created") this.#showBack(frame.message);

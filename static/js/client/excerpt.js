@@ -3,7 +3,7 @@
  * and down, page by page, until it meets the transcript (transcript.js). What lies between is not loaded.
  */
 
-import { linked, voided } from "./branches.js";
+import { linked, put, voided } from "./branches.js";
 import { prepend, received } from "./transcript.js";
 
 /**
@@ -28,11 +28,18 @@ export function withNewer(excerpt, page) {
   return { ...excerpt, messages: [...excerpt.messages, ...messages], next };
 }
 
-/** With a message taken back. @param {Excerpt} excerpt @param {string} id */
-export const withVoided = (excerpt, id) => ({
+const changed = (excerpt, id, change) => ({
   ...excerpt,
-  messages: excerpt.messages.map((message) => (message.id === id ? voided(message) : message)),
+  messages: excerpt.messages.map((message) => (message.id === id ? change(message) : message)),
 });
+
+/** With what an event says of a message that is shown: taken back, put away, or taken out. @param {Excerpt} excerpt */
+export function told(excerpt, event) {
+  if (event.type === "message.retracted") return changed(excerpt, event.message, voided);
+  const { archived, turns } = event;
+  if (event.type === "message.archived") return changed(excerpt, event.message, (message) => put(message, { archived, turns }));
+  return excerpt;
+}
 
 /**
  * The transcript with the excerpt before it, where the two meet; null where they do not, or not yet.

@@ -10,7 +10,7 @@
  * `notices`, `tool_calls`, `citations`, and at the end `usage`, `timing`, `cost`, `provenance`, `error`.
  */
 
-import { branch, find, keep, linked, move, replace, voided } from "./branches.js";
+import { branch, find, keep, linked, move, put, replace, voided } from "./branches.js";
 import { codePoints, firstCodePoints, writeAt } from "./text.js";
 
 /**
@@ -23,6 +23,7 @@ import { codePoints, firstCodePoints, writeAt } from "./text.js";
  * @property {string | null} head the last message of the chosen branch
  * @property {number} version how new the choice is: what has a greater one was decided later
  * @property {ReadonlySet<string>} retracted what was taken back, known or not
+ * @property {ReadonlyMap<string, {archived: boolean, turns: number}>} turned what was put away or taken out, likewise
  * @property {null | "torn" | "long"} missing why a snapshot is needed: a message between two that are shown did not
  *   come (yet), or the branch was too long to be told
  * @property {boolean} deleted the conversation is gone
@@ -39,6 +40,7 @@ export const blank = Object.freeze({
   head: null,
   version: 0,
   retracted: new Set(),
+  turned: new Map(),
   missing: null,
   deleted: false,
   about: null,
@@ -91,6 +93,7 @@ export function install(transcript, subscribed) {
     head: snapshot.head ?? fresh.at(-1)?.id ?? null,
     version: snapshot.version ?? 0,
     retracted: new Set(),
+    turned: new Map(),
     missing: null,
     deleted: false,
   };
@@ -151,6 +154,12 @@ const CHANGES = {
     const known = find(transcript, message);
     const retracted = new Set(transcript.retracted).add(message);
     return { ...(known ? replace(transcript, voided(known)) : transcript), retracted };
+  },
+  "message.archived": (transcript, { message, archived, turns }) => {
+    if (turns <= (transcript.turned.get(message)?.turns ?? 0)) return transcript;
+    const known = find(transcript, message);
+    const turned = new Map(transcript.turned).set(message, { archived, turns });
+    return { ...(known ? replace(transcript, put(known, { archived, turns })) : transcript), turned };
   },
   "branch.chosen": (transcript, { head, version, messages }) => branch(transcript, head, version, messages?.map(received)),
   "conversation.updated": (transcript, { title, settings, character }) => ({

@@ -97,6 +97,21 @@ test("what is taken back is void, now and whenever it is told again", () => {
   assert.deepEqual(at.messages.map(({ id, text, retracted }) => [id, text, retracted]), [["question", "", true], ["hidden", "", true]]);
 });
 
+test("what is put away stays where it is, until it is taken out; what was decided last holds", () => {
+  const told = (message, archived, turns) => ({ type: "message.archived", message, archived, turns });
+  const at = play(snapshot([QUESTION, ANSWER]), [
+    told("question", true, 1),
+    told("answer", false, 2), // before the one that it takes back
+    told("answer", true, 1),
+    told("hidden", true, 1), // of which nothing was told yet
+    chosen("hidden", 12, [message("hidden", 3, "question")]),
+  ]);
+  assert.deepEqual(at.messages.map(({ id, archived = false }) => [id, archived]), [["question", true], ["hidden", true]]);
+  assert.equal(at.aside.get("answer").archived, false);
+  const again = play(at, [told("hidden", false, 2), chosen("hidden", 13, [message("hidden", 3, "question", { archived: true, turns: 1 })])]);
+  assert.equal(again.messages.at(-1).archived, false);
+});
+
 test("a reply in flight on another branch grows aside, also after a snapshot", () => {
   const growing = message("growing", 5, "question", { role: "assistant", status: "running", text: "So" });
   const at = play(snapshot([QUESTION, ANSWER], 10, [growing]), [

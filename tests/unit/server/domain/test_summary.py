@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.domain.ids import new_id
-from server.domain.summary import Summary, clipped, due, latest, stands
+from server.domain.summary import Summary, changes, clipped, due, latest, stands
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 CONVERSATION = new_id("cnv")
@@ -36,6 +36,14 @@ def test_what_is_taken_back_within_it_makes_it_void() -> None:
     assert stands(summary(5, retracted=1), [3, 6, 9])
     assert not stands(summary(5, retracted=1), [3, 4])
     assert not stands(summary(5), [5])
+
+
+def test_what_is_put_away_within_it_makes_it_void_and_so_does_taking_it_out() -> None:
+    """A message that is out again is not as it was: the summary was made without it."""
+    changed = changes([(7, False, 0), (4, False, 2), (2, True, 0), (3, True, 1)])
+    assert changed == [2, 3, 3, 4, 4]
+    assert stands(summary(3, retracted=3), changed)
+    assert not stands(summary(4, retracted=4), changed)
 
 
 def test_it_is_good_for_branches_that_its_last_message_lies_on() -> None:

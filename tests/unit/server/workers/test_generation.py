@@ -97,7 +97,7 @@ class Slowly:
 
 
 async def test_tokens_are_looked_for_as_seldom_as_text_gathers() -> None:
-    """After the first, which is told at once: what comes meanwhile is read together."""
+    """After the first, which is told at once: what comes meanwhile is read together, just before it is appended."""
     pause = 0.05
     publisher = Publisher(ScriptedLog(), pause)
     publishing = asyncio.create_task(publisher.run())
@@ -110,7 +110,9 @@ async def test_tokens_are_looked_for_as_seldom_as_text_gathers() -> None:
     finally:
         await stopped([publishing])
     assert generation.text == "<0><1><2><3>"
-    assert all(later - sooner >= pause for sooner, later in pairwise(answers.asked))
+    first, *others = (later - sooner for sooner, later in pairwise(answers.asked))
+    assert first >= 0.4 * pause  # to its place in the grid
+    assert all(gap >= 0.8 * pause for gap in others)
 
 
 class AtOnce:
