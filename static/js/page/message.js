@@ -1,14 +1,14 @@
 /** One message: what a person wrote, or a reply, still growing or finished. */
 
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import { hasEnded, inFlight } from "../client/index.js";
 import { explain, summary } from "./activity.js";
 import { copyText } from "./copying.js";
 import { Editor } from "./editor.js";
 import { Icon, Portrait, Table } from "./icons.js";
-import { blocks } from "./markdown.js";
 import { Calls, Origin, Sources } from "./origin-view.js";
+import { Prose } from "./prose.js";
 import { exactly } from "./times.js";
 import { Versions } from "./versions.js";
 import { html, useWatched } from "./view.js";
@@ -74,36 +74,25 @@ function Reply({ salon, conversation, message, character, last }) {
   const name = character?.name ?? "Tertulia";
   const again = message.reply_to && ended && !message.retracted ? () => salon.regenerate(conversation.id, message.id) : null;
   const waits = useWatched(conversation, ({ transcript }) => message.status === "queued" && inFlight(transcript)?.id !== message.id);
+  const waiting = !message.reasoning && html`<${Waiting} behind=${waits} />`;
   return html`
     <li class=${ended ? "message reply" : "message reply live"} data-message=${message.id} data-status=${message.status} aria-busy=${!ended}>
       <${Portrait} character=${character} />
       <article aria-label=${`${name} said`}>
         ${message.reasoning && html`<${Reasoning} text=${message.reasoning} thinking=${!message.text && !ended} />`}
-        ${message.text ? html`<${Prose} text=${message.text} live=${!ended} />` : !ended && !message.reasoning && html`<${Waiting} behind=${waits} />`}
+        ${message.text ? html`<${Prose} text=${message.text} live=${!ended} waiting=${waiting} />` : !ended && waiting}
         <${Calls} message=${message} />
         <${Sources} citations=${message.citations} />
         ${message.status === "failed" && html`<${Failure} message=${message} onAgain=${again} />`}
         ${message.retracted && html`<p class="retracted">Taken back</p>`}
         ${message.status === "cancelled" && !message.text && !message.retracted && html`<p class="stopped">Stopped before a word was said.</p>`}
         <${Origin} message=${message} />
-        ${ended && html`<${Tools} salon=${salon} conversation=${conversation} message=${message} last=${last} onAgain=${again} />`}
+        ${ended
+          ? html`<${Tools} salon=${salon} conversation=${conversation} message=${message} last=${last} onAgain=${again} />`
+          : // Its place is kept, so that nothing moves when the reply ends.
+            html`<footer class="tools" aria-hidden="true"></footer>`}
       </article>
     </li>
-  `;
-}
-
-/** Markdown, block by block. While it grows, finished blocks are not touched again. */
-function Prose({ text, live = false }) {
-  const known = useRef(new Map());
-  const parts = useMemo(() => {
-    // The finished text is made afresh: a link's target, given at the end, may change an earlier block.
-    if (!live) known.current = new Map();
-    return blocks(text, known.current);
-  }, [text, live]);
-  return html`
-    <div class=${live ? "prose live" : "prose"}>
-      ${parts.map((part, index) => html`<div class="block" key=${index} dangerouslySetInnerHTML=${{ __html: part }}></div>`)}
-    </div>
   `;
 }
 

@@ -1,0 +1,178 @@
+"""A reply that is being written: what is half made is not shown, nothing jumps, and a long one stays smooth."""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import DESKTOP, Tab, Visitor
+from tests.browser.reciter import reciter
+from tests.support.up import Up
+
+_RICH = """Plain **bold words** and *italic words* then `some code` and [a link](https://example.org/long/path/of/it).
+
+- item **one**
+- item two
+
+| A | B |
+|---|---|
+| one | two |
+
+```python
+print("x")
+```
+
+Then ~~gone~~.
+
+1. first
+2. second
+"""
+_WATCH = """() => {
+  window.seen = [];
+  const look = () => {
+    const prose = document.querySelector(".message.reply:last-child .prose");
+    const empty = () => [...prose.querySelectorAll("pre")].filter((it) => !it.textContent.trim()).length;
+    if (prose) seen.push([prose.innerText, prose.offsetHeight, empty()]);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+@pytest.fixture(scope="module")
+def recital(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up]:
+    """Give a server on a model that recites."""
+    with reciter() as model:
+        data = tmp_path_factory.mktemp("recital") / "data"
+        up = Up(data, OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-of-nobody")
+        up.start()
+        yield up
+        up.stop()
+
+
+@pytest.fixture
+def hall(recital: Up, browser: Browser) -> Generator[Tab]:
+    """Give a visitor's tab there, open and connected."""
+    visitor = Visitor(browser.new_context(viewport=DESKTOP), recital.url)
+    yield visitor.tab().open()
+    visitor.context.close()
+    visitor.check()
+
+
+def _watched(tab: Tab) -> list[Any]:
+    return tab.page.evaluate("seen")
+
+
+def test_no_half_made_sign_is_shown(hall: Tab) -> None:
+    """Neither marks, nor addresses, nor a table's bars, nor a fence; and the text never grows shorter."""
+    hall.page.evaluate(_WATCH)
+    hall.say(f"recite at 40/s: {_RICH}")
+    hall.ended()
+    seen = _watched(hall)
+    assert len({text for text, _, _ in seen}) > 30
+    for text, _, _ in seen:
+        assert not any(sign in text for sign in ("*", "`", "[", "](", "|", "~", "https:", "---")), text
+    heights = [height for _, height, _ in seen]
+    assert heights == sorted(heights)
+    assert not any(empty for _, _, empty in seen)
+
+
+def test_the_words_of_a_link_have_its_colour_before_its_address_has_come(hall: Tab) -> None:
+    """They do not change under the eyes, and lead nowhere yet."""
+    hall.say("recite at 10/s: See [the book](https://example.org/a/very/long/address/of/a/book) now.")
+    link = hall.page.locator(".message.reply.live .prose a")
+    expect(link).to_have_text("the book")
+    assert link.get_attribute("href") in (None, "")
+    hall.ended()
+    expect(hall.replies.last.locator(".prose a")).to_have_attribute(
+        "href", "https://example.org/a/very/long/address/of/a/book"
+    )
+
+
+@pytest.mark.parametrize("fence", ["```", "```python", "```python\n"])
+def test_a_reply_that_ends_at_a_fence_shows_no_empty_block(hall: Tab, fence: str) -> None:
+    """Stopped, or broken off, right where code was to begin."""
+    hall.say(f"recite: Here it is:\n\n{fence}")
+    last = hall.ended()
+    expect(last.locator(".prose")).to_have_text("Here it is:")
+    expect(last.locator(".code")).to_have_count(0)
+
+
+def test_what_consists_of_signs_alone_is_shown(hall: Tab) -> None:
+    """A message of a fence and nothing else is no empty bubble."""
+    hall.say("```")
+    expect(hall.page.locator(".said .bubble")).to_have_text("```")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("\n\n".join(f"Paragraph {number}." for number in range(40)), ".block"),
+        ("\n".join(f"- item {number}" for number in range(60)), "li"),
+        ("| A | B |\n|---|---|\n" + "\n".join(f"| {number} | b |" for number in range(60)), "tr"),
+        ("```python\n" + "\n".join(f"x = {number}" for number in range(160)), ".piece"),
+    ],
+    ids=["paragraphs", "list", "table", "code"],
+)
+def test_what_is_written_is_not_touched_again(hall: Tab, text: str, parts: str) -> None:
+    """While a reply grows, and when it has ended, its finished pieces stay the same elements, and unchanged within."""
+    hall.say(f"recite at 60/s: {text}")
+    pieces = hall.page.locator(f".message.reply .prose {parts}")
+    pieces.nth(2).wait_for()
+    # The text node within, too: a piece that was made again would have another one.
+    words = pieces.first.evaluate_handle("it => it.querySelector('span, p, td')?.firstChild ?? it.firstChild")
+    hall.page.wait_for_timeout(600)
+    assert words.evaluate("it => it.isConnected")
+    if parts != ".piece":  # code is coloured as a whole in the end
+        hall.ended()
+        assert words.evaluate("it => it.isConnected")
+
+
+def test_a_reply_that_ends_does_not_move(hall: Tab) -> None:
+    """The line with its buttons has its place before it is shown."""
+    hall.say("recite at 30/s: " + "A line of some words. " * 60)
+    hall.growing()
+    hall.page.evaluate(
+        """() => {
+          window.places = [];
+          const look = () => {
+            const reply = document.querySelector(".message.reply:last-child");
+            const { top, height } = reply.querySelector(".prose").getBoundingClientRect();
+            places.push([reply.dataset.status, top + height, height]);
+            requestAnimationFrame(look);
+          };
+          look();
+        }"""
+    )
+    hall.ended()
+    hall.page.wait_for_timeout(300)
+    places = hall.page.evaluate("places")
+    ended = [place for place in places if place[0] == "completed"]
+    last = next(place for place in reversed(places) if place[0] != "completed")
+    assert ended
+    assert all(abs(bottom - last[1]) <= 1 for _, bottom, _ in ended), (last, ended[:3], ended[-1])
+
+
+def test_a_reply_of_five_thousand_words_stays_smooth(hall: Tab) -> None:
+    """Half of it is a table, the other half are paragraphs: what a step costs does not grow with what is there."""
+    table = "| A | B |\n|---|---|\n" + "\n".join(
+        "| some words of a cell | " + "and more " * 5 + "|" for _ in range(130)
+    )
+    prose = "\n\n".join("Some **words** that somebody says at the table. " * 8 for _ in range(36))
+    hall.page.evaluate(
+        """() => {
+          const set = Object.getOwnPropertyDescriptor(Element.prototype, "innerHTML").set;
+          window.written = 0;
+          Object.defineProperty(Element.prototype, "innerHTML", {
+            ...Object.getOwnPropertyDescriptor(Element.prototype, "innerHTML"),
+            set(html) { window.written += String(html).length; set.call(this, html); },
+          });
+        }"""
+    )
+    text = f"{prose}\n\n{table}"
+    hall.say(f"recite at 1000/s: {text}")
+    hall.ended()
+    written = hall.page.evaluate("written")
+    # Where the table is made anew at each step, it is more than thirty times the length.
+    assert written < 15 * len(text), (written, len(text))
