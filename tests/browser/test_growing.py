@@ -90,6 +90,14 @@ def test_the_words_of_a_link_have_its_colour_before_its_address_has_come(hall: T
     )
 
 
+def test_a_reply_is_read_aloud_without_its_signs(hall: Tab) -> None:
+    """Neither stars nor addresses are spelt out."""
+    hall.say("recite: See **the** [book](https://example.org/book), some_name.")
+    hall.ended()
+    aloud = hall.page.locator(".room > [role=status]").first
+    expect(aloud).to_have_text("The model said: See the book, some_name.")
+
+
 @pytest.mark.parametrize("fence", ["```", "```python", "```python\n"])
 def test_a_reply_that_ends_at_a_fence_shows_no_empty_block(hall: Tab, fence: str) -> None:
     """Stopped, or broken off, right where code was to begin."""

@@ -62,13 +62,19 @@ export function rate(codePoints, milliseconds) {
 }
 
 /** The line under a finished reply: "smollm2 · 42 tokens · 1.3 s". */
-export function summary({ model, usage, timing, status }) {
+export function summary({ model, provenance, usage = spent(provenance), timing, status }) {
   const parts = [];
   if (model) parts.push(model);
   if (usage?.output) parts.push(`${usage.exact ? "" : "about "}${usage.output} tokens`);
   if (timing?.total_ms) parts.push(seconds(timing.total_ms));
   if (status === "cancelled") parts.push("stopped");
   return parts.join(" · ");
+}
+
+/** A stored message has its account by parts alone. @param {{usage?: {output: number, exact: boolean}}[]} [parts] */
+function spent(parts = []) {
+  const usages = parts.flatMap(({ usage }) => usage ?? []);
+  return { output: usages.reduce((sum, { output }) => sum + output, 0), exact: usages.every(({ exact }) => exact) };
 }
 
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 1 : 0)} s`;

@@ -7,6 +7,7 @@ import { useRef } from "preact/hooks";
 
 import { hasEnded } from "../client/index.js";
 import { explain, others, typists } from "./activity.js";
+import { plain } from "./plain.js";
 import { html, useWatched } from "./view.js";
 
 const MOST = 2_000;
@@ -69,6 +70,5 @@ function words({ transcript }, name) {
   if (!reply) return "";
   if (!hasEnded(reply)) return `${name} is writing.`;
   if (reply.status === "failed") return explain(reply.error);
-  const text = reply.text.replace(/[*_`#>]+/g, "");
-  return `${name} ${reply.status === "cancelled" ? "was stopped" : "said"}: ${short(text)}`;
+  return `${name} ${reply.status === "cancelled" ? "was stopped" : "said"}: ${short(plain(reply.text))}`;
 }

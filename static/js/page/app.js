@@ -46,7 +46,7 @@ export function App({ salon }) {
   return html`
     <div class=${drawer ? "house drawer-open" : "house"}>
       <a class="skip" href="#composer" onClick=${(event) => skip(event, composer)}>Skip to the message box</a>
-      <${Sidebar} salon=${salon} state=${state} hidden=${closed} onBegin=${begin} onDialog=${setDialog} onOpen=${go} onClose=${() => setDrawer(false)} />
+      <${Sidebar} salon=${salon} state=${state} hidden=${closed} drawn=${phone && drawer} onBegin=${begin} onDialog=${setDialog} onOpen=${go} onClose=${() => setDrawer(false)} />
       <button class="backdrop" tabindex="-1" aria-hidden="true" onClick=${() => setDrawer(false)}></button>
       <${Room}
         key=${state.route ?? "new"}

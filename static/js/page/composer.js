@@ -55,6 +55,7 @@ export function Composer({ salon, state, about, conversation, field, onSend, onE
         placeholder=${placeholder(salon, state, about)}
         enterkeyhint="send"
         autocomplete="off"
+        dir="auto"
         value=${text}
         onInput=${input}
         onKeyDown=${key}

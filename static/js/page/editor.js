@@ -40,7 +40,7 @@ export function Editor({ message, onDone }) {
   };
   return html`
     <div class="editor">
-      <textarea ref=${field} rows="1" aria-label="Your message, differently" value=${text} onInput=${({ target }) => setText(target.value)} onKeyDown=${key}></textarea>
+      <textarea ref=${field} rows="1" dir="auto" aria-label="Your message, differently" value=${text} onInput=${({ target }) => setText(target.value)} onKeyDown=${key}></textarea>
       <div class="editor-row">
         <span class="editor-hint only-desktop">Esc to leave it</span>
         <button class="button small quiet" onClick=${leave}>Leave it</button>

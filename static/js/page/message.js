@@ -112,7 +112,7 @@ function Reasoning({ text, thinking }) {
   return html`
     <details class="reasoning" open=${open}>
       <summary onClick=${toggle}>${thinking ? "Thinking" : "What it thought"}</summary>
-      <p>${text}</p>
+      <p dir="auto">${text}</p>
     </details>
   `;
 }

@@ -1,6 +1,6 @@
 /** The main part: one conversation, or the place where a new one begins. */
 
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { others } from "./activity.js";
 import { Announcer, CompanyAnnouncer } from "./announcer.js";
@@ -51,7 +51,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
 
   return html`
     <main class="room" inert=${covered}>
-      <${Header} salon=${salon} about=${about} conversation=${conversation} onMenu=${onMenu} onBegin=${onBegin} onDialog=${onDialog} />
+      <${Header} covered=${covered} salon=${salon} about=${about} conversation=${conversation} onMenu=${onMenu} onBegin=${onBegin} onDialog=${onDialog} />
       ${conversation
         ? html`<${Thread} salon=${salon} conversation=${conversation} about=${about} sent=${sent} sought=${state.sought} seeks=${state.seeks} editing=${editing} onEdit=${edit} onDialog=${onDialog} />`
         : html`<${Welcome} salon=${salon} state=${state} composer=${composer} onSend=${send} onDialog=${onDialog} />`}
@@ -86,8 +86,15 @@ function useBegin(salon, onBegun) {
   return [beginning, begin];
 }
 
-function Header({ salon, about, conversation, onMenu, onBegin, onDialog }) {
+function Header({ covered, salon, about, conversation, onMenu, onBegin, onDialog }) {
   const [renaming, setRenaming] = useState(false);
+  const menu = useRef(null);
+  const wasCovered = useRef(covered);
+  useEffect(() => {
+    // The list is closed: back to where it was opened.
+    if (wasCovered.current && !covered && !document.activeElement?.closest(".room")) menu.current.focus({ preventScroll: true });
+    wasCovered.current = covered;
+  }, [covered]);
   const finish = (title) => {
     setRenaming(false);
     if (title) salon.rename(about.id, title);
@@ -95,12 +102,12 @@ function Header({ salon, about, conversation, onMenu, onBegin, onDialog }) {
   const character = salon.characterOf(about);
   return html`
     <header class="room-head">
-      <button class="icon-button only-phone" aria-label="Conversations" onClick=${onMenu}><${Icon} name="menu" /></button>
+      <button ref=${menu} class="icon-button only-phone" aria-label="Conversations" onClick=${onMenu}><${Icon} name="menu" /></button>
       <div class="room-title">
         ${about && renaming && html`<${TitleEditor} title=${about.title} onDone=${finish} />`}
         ${about &&
         !renaming &&
-        html`<h1><button title="Rename" onClick=${() => setRenaming(true)}>${titleOf(about)}</button></h1>`}
+        html`<h1><button dir="auto" title="Rename" onClick=${() => setRenaming(true)}>${titleOf(about)}</button></h1>`}
         <p>
           ${character && html`<span>with ${character.name}</span>`}
           ${conversation && html`<${Here} key=${conversation.id} salon=${salon} conversation=${conversation} />`}

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Dialog } from "./dialogs.js";
 import { Filters } from "./search-filters.js";
+import { unmarked } from "./plain.js";
 import { anything } from "./search-wish.js";
 import { ago, exactly } from "./times.js";
 import { html, isComposing } from "./view.js";
@@ -117,10 +118,10 @@ function Hit({ id, hit, chosen, onOpen }) {
   return html`
     <li id=${id} class=${chosen ? "hit chosen" : "hit"} role="option" aria-selected=${chosen} onClick=${onOpen}>
       <div class="hit-head">
-        <span class="hit-title">${hit.title || "New conversation"}</span>
+        <span class="hit-title" dir="auto">${hit.title || "New conversation"}</span>
         <time datetime=${hit.created_at} title=${exactly(hit.created_at)}>${ago(hit.created_at)}</time>
       </div>
-      <p>${hit.highlights.map((piece) => (piece.hit ? html`<mark>${piece.text}</mark>` : piece.text))}</p>
+      <p dir="auto">${hit.highlights.map((piece) => (piece.hit ? html`<mark>${unmarked(piece.text)}</mark>` : unmarked(piece.text)))}</p>
     </li>
   `;
 }

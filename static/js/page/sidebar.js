@@ -1,6 +1,6 @@
 /** The list of conversations, latest first. */
 
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Appearance } from "./appearance.js";
 import { Icon, Table } from "./icons.js";
@@ -11,12 +11,16 @@ import { TitleEditor } from "./title-editor.js";
 import { ago, exactly } from "./times.js";
 import { html, useClock } from "./view.js";
 
-export function Sidebar({ salon, state, hidden, onBegin, onDialog, onOpen, onClose }) {
+/** @param {{salon: object, state: object, hidden: boolean, drawn: boolean}} props and what to do; `drawn`: as a drawer, over the room */
+export function Sidebar({ salon, state, hidden, drawn, onBegin, onDialog, onOpen, onClose }) {
+  const close = useRef(null);
+  // What had the focus cannot be reached any more.
+  useEffect(() => drawn && close.current.focus({ preventScroll: true }), [drawn]);
   return html`
     <nav class="sidebar" aria-label="Conversations" inert=${hidden}>
       <header class="sidebar-head">
         <a class="wordmark" href="#/" onClick=${onBegin}><${Table} /><span>Tertulia</span></a>
-        <button class="icon-button only-phone" aria-label="Close the list" onClick=${onClose}><${Icon} name="close" /></button>
+        <button ref=${close} class="icon-button only-phone" aria-label="Close the list" onClick=${onClose}><${Icon} name="close" /></button>
       </header>
       <div class="begin-row">
         <button class="button begin" onClick=${onBegin}><${Icon} name="plus" /> New conversation</button>
@@ -114,8 +118,8 @@ function Item({ salon, item, now, current, onDialog }) {
     <li class=${["item", current && "current", item.unread > 0 && "unread"].filter(Boolean).join(" ")}>
       <a href=${`#/c/${item.id}`} aria-current=${current ? "page" : null} title=${title} onKeyDown=${key} onDblClick=${() => setRenaming(true)}>
         <span class="item-lines">
-          <span class="item-title">${title}</span>
-          ${item.last?.text && html`<span class="item-last">${plain(item.last.text)}</span>`}
+          <span class="item-title" dir="auto">${title}</span>
+          ${item.last?.text && html`<span class="item-last" dir="auto">${plain(item.last.text)}</span>`}
         </span>
         ${item.unread > 0 && html`<span class="badge" aria-label=${`${item.unread} unread`}>${item.unread > 99 ? "99+" : item.unread}</span>`}
         <time datetime=${latest(item)} title=${exactly(latest(item))}>${ago(latest(item), now)}</time>

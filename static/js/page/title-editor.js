@@ -26,6 +26,7 @@ export function TitleEditor({ title, onDone }) {
     ref=${field}
     aria-label="Title of the conversation"
     maxlength="200"
+    dir="auto"
     defaultValue=${title}
     onKeyDown=${key}
     onBlur=${() => finish(true)}

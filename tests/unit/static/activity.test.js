@@ -44,6 +44,9 @@ test("a finished reply is summed up by what is known of it", () => {
   assert.equal(summary({ model: "smol", usage: { output: 42, exact: true }, timing: { total_ms: 1_250 }, status: "completed" }), "smol · 42 tokens · 1.3 s");
   assert.equal(summary({ model: "smol", usage: { output: 42, exact: false }, status: "cancelled" }), "smol · about 42 tokens · stopped");
   assert.equal(summary({ status: "completed" }), "");
+  const provenance = [{ usage: { output: 40, exact: true } }, { usage: null }, { usage: { output: 2, exact: false } }];
+  assert.equal(summary({ model: "smol", provenance, status: "completed" }), "smol · about 42 tokens");
+  assert.equal(summary({ model: "smol", provenance: [], status: "completed" }), "smol");
 });
 
 test("every failure that the protocol names is explained, and others by the server's own sentence", async () => {

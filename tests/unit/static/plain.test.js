@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { plain } from "../../../static/js/page/plain.js";
+import { plain, unmarked } from "../../../static/js/page/plain.js";
 
 test("a line of a list shows what a text says, not how it is marked", () => {
   const said = {
@@ -20,4 +20,10 @@ test("a line of a list shows what a text says, not how it is marked", () => {
     "   \n ": "",
   };
   for (const [text, line] of Object.entries(said)) assert.equal(plain(text), line, JSON.stringify(text));
+});
+
+test("a piece out of the middle has no signs of emphasis, of code or of a heading, and keeps the others", () => {
+  assert.equal(unmarked("**Thoughtful"), "Thoughtful");
+  assert.equal(unmarked("** answer with `code"), " answer with code");
+  assert.equal(unmarked("## Title\nsome_name * 2"), "Title\nsome_name * 2");
 });
