@@ -40,6 +40,12 @@ def test_each_block_has_its_direction(tab: Tab) -> None:
     expect(tab.composer).to_have_css("direction", "ltr")
 
 
+def test_a_list_is_counted_as_it_was_written(tab: Tab) -> None:
+    """From one, or from where it begins."""
+    bubble = _said(tab, "1. one\n   - within\n2. two\n\nWords.\n\n3. three")
+    assert bubble.locator("ol").evaluate_all("lists => lists.map(({ start }) => start)") == [1, 3]
+
+
 def test_a_task_has_one_sign(tab: Tab) -> None:
     """A box, and no dot before it."""
     tasks = _said(tab, _MIXED).locator("li", has=tab.page.locator(".check"))

@@ -31,7 +31,7 @@ const inner = (made) => ({ dangerouslySetInnerHTML: { __html: made } });
 
 const VIEWS = {
   list: ({ ordered, start, items }) =>
-    html`<${ordered ? "ol" : "ul"} start=${start}>${items.map((item, at) => html`<li key=${at} ...${inner(item)}></li>`)}<//>`,
+    html`<${ordered ? "ol" : "ul"} ...${start === null ? {} : { start }}>${items.map((item, at) => html`<li key=${at} ...${inner(item)}></li>`)}<//>`,
   table: ({ head, rows }) => html`
     <table>
       <thead><tr ...${inner(head)}></tr></thead>
