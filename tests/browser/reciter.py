@@ -22,6 +22,8 @@ _ASKED = re.compile(
     re.DOTALL,
 )
 _PIECE = 4
+_OMISSION = "…"
+_SILENCE = 4.0
 
 
 class Reciter(ScriptedServer):
@@ -46,7 +48,10 @@ class Reciter(ScriptedServer):
         for number in range(int(asked["thoughts"] or 0) if asked else 0):
             steps += [wire.thinking(f"thought {number} "), 1 / int(asked["haste"])]
         for at in range(0, len(text), _PIECE):
-            steps.append(wire.text(text[at : at + _PIECE]))
+            piece = text[at : at + _PIECE]
+            steps.append(wire.text(piece))
+            if _OMISSION in piece:
+                steps.append(_SILENCE)
             if asked and asked["pace"]:
                 steps.append(1 / int(asked["pace"]))
         return Answer([*steps, wire.closing(len(text) // _PIECE)])

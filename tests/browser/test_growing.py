@@ -28,6 +28,46 @@ Then ~~gone~~.
 1. first
 2. second
 """
+_HARD = """# T
+
+A para
+with *lines*
+
+1. Mix
+   - flour
+
+     para in it
+2. Wait
+
+3. Loose
+
+Setext
+===
+
+> quote
+lazy
+
+    indented
+
+- a
+
+- b
+
+<div>
+x</div>
+
+* x
++ y
+
+See [that][one] **a
+
+b** and a [link](https://example.org).
+
+***
+- [ ] t
+
+[one]: https://example.org/one
+"""
 _WATCH = """() => {
   window.seen = [];
   const look = () => {
@@ -107,6 +147,17 @@ def test_a_reply_that_ends_at_a_fence_shows_no_empty_block(hall: Tab, fence: str
     expect(last.locator(".code")).to_have_count(0)
 
 
+@pytest.mark.parametrize("text", [_HARD, _RICH], ids=["hard", "rich"])
+def test_what_has_grown_is_what_was_written(hall: Tab, text: str) -> None:
+    """A reply that was made piece by piece looks to the letter as it does when it is read later."""
+    hall.say(f"recite at 60/s: {text}")
+    prose = hall.ended().locator(".prose")
+    grown = prose.inner_html()
+    hall.page.reload()
+    expect(prose).to_be_visible()
+    assert prose.inner_html() == grown
+
+
 def test_what_consists_of_signs_alone_is_shown(hall: Tab) -> None:
     """A message of a fence and nothing else is no empty bubble."""
     hall.say("```")
@@ -160,6 +211,15 @@ def test_a_reply_that_ends_does_not_move(hall: Tab) -> None:
     last = next(place for place in reversed(places) if place[0] != "completed")
     assert ended
     assert all(abs(bottom - last[1]) <= 1 for _, bottom, _ in ended), (last, ended[:3], ended[-1])
+
+
+def test_a_model_that_falls_silent_is_not_said_to_write(hall: Tab) -> None:
+    """A pace is told only as long as there is one."""
+    hall.say("recite at 20/s: " + "Some words. " * 10 + "… and the rest.")
+    expect(hall.status).to_contain_text("tokens/s")
+    expect(hall.status).to_contain_text("Waiting for more")
+    hall.ended()
+    expect(hall.status).to_have_text("")
 
 
 def test_a_reply_of_five_thousand_words_stays_smooth(hall: Tab) -> None:

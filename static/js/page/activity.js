@@ -12,13 +12,14 @@ const CODE_POINTS_PER_TOKEN = 4; // about right for prose in the languages of Eu
  * @param {boolean} [known.sending] a message of ours is on its way
  * @param {boolean} [known.stopping] we have asked for a stop
  * @param {number | null} [known.rate] tokens a second, about
+ * @param {boolean} [known.silent] nothing was written for a while
  * @param {number} [known.typing] how many others type
  * @param {number} known.now of the clock of `retryAt`
  * @returns {{kind: "rest" | "work" | "trouble", text: string}}
  */
-export function activity({ status, troubled, reply, sending, stopping, rate, typing, now }) {
+export function activity({ status, troubled, reply, sending, stopping, rate, silent, typing, now }) {
   if (troubled || status.phase === "refused") return { kind: "trouble", text: connection(status, now) };
-  if (reply) return { kind: "work", text: stopping ? "Stopping" : progress(reply, rate) };
+  if (reply) return { kind: "work", text: stopping ? "Stopping" : progress(reply, rate, silent) };
   if (sending) return { kind: "work", text: "Sending" };
   return { kind: "rest", text: typists(typing) };
 }
@@ -46,13 +47,13 @@ const STAGES = {
   delayed: "Catching up",
 };
 
-function progress(reply, rate) {
+function progress(reply, rate, silent) {
   if (reply.status === "queued" && !STAGES[reply.stage]) {
     // After a reload the place is not known any more.
     if (!reply.position) return "In the queue";
     return reply.position > 1 ? `Queued at place ${reply.position}` : "Next in the queue";
   }
-  if (reply.text && reply.stage !== "restarted") return rate ? `Writing · ${rate} tokens/s` : "Writing";
+  if (reply.text && reply.stage !== "restarted") return silent ? "Waiting for more" : rate ? `Writing · ${rate} tokens/s` : "Writing";
   return STAGES[reply.stage] ?? "Waiting for the model";
 }
 

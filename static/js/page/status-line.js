@@ -10,6 +10,7 @@ import { html, useClock, useWatched } from "./view.js";
 
 const GRACE = 700; // a connection that is back within this time was hardly away
 const BLINK = 250; // the rate is written anew this often
+const SILENCE = 2_000; // after so long without a word, a rate would be of another time
 
 /** @param {{salon: object, status: object, conversation: object | null, sending: boolean}} props `sending`: the first words of a new one */
 export function StatusLine({ salon, status, conversation, sending }) {
@@ -29,7 +30,8 @@ function Doing({ salon, status, conversation }) {
   const sending = useWatched(conversation, ({ outgoing }) => outgoing.some((entry) => entry.status === "sending"));
   const typing = useWatched(conversation, ({ company }) => company.typing.length);
   const pace = usePace(reply);
-  const known = { status, troubled: false, reply, sending, typing, rate: pace, stopping: reply && salon.state.stopping === reply.id, now: 0 };
+  const silent = useSilence(reply);
+  const known = { status, troubled: false, reply, sending, typing, rate: pace, silent, stopping: reply && salon.state.stopping === reply.id, now: 0 };
   const { kind, text } = activity(known);
   return html`<${Line} kind=${kind} text=${text} hint=${reply ? "Esc to stop" : null} />`;
 }
@@ -57,6 +59,18 @@ function useTroubled(phase) {
     return () => clearTimeout(timer);
   }, [away]);
   return troubled && away;
+}
+
+/** True when a reply that was being written has not grown for a while. */
+function useSilence(reply) {
+  const length = reply?.text ? reply.length : null;
+  const [silentAt, setSilentAt] = useState(null);
+  useEffect(() => {
+    if (length === null) return undefined;
+    const timer = setTimeout(() => setSilentAt(length), SILENCE);
+    return () => clearTimeout(timer);
+  }, [reply?.id, length]);
+  return length !== null && silentAt === length;
 }
 
 /** Tokens a second since we saw the reply begin to be written, steadied. */

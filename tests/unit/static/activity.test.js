@@ -14,6 +14,8 @@ test("each stage of a reply has its words", () => {
   assert.equal(reply({ stage: "context" }), "Reading the conversation");
   assert.equal(reply({ stage: "waiting" }), "Waiting for the model");
   assert.equal(reply({ stage: "thinking" }), "Thinking");
+  assert.equal(said({ reply: { status: "running", text: "Hola" }, rate: 30 }), "Writing · 30 tokens/s");
+  assert.equal(said({ reply: { status: "running", text: "Hola" }, silent: true }), "Waiting for more");
   assert.equal(reply({ stage: "restarted", text: "kept" }), "Taking the reply up again");
   assert.equal(said({ reply: { status: "running", text: "So", stage: "writing" }, rate: 42 }), "Writing · 42 tokens/s");
   assert.equal(said({ reply: { status: "running", text: "So" }, stopping: true }), "Stopping");
