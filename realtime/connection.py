@@ -7,6 +7,7 @@ start, which ends when nothing waits any more.
 
 import asyncio
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import msgspec
@@ -59,6 +60,7 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
+        self.until = inf  # for so long it is known who the client is, by the clock on the wall
         self._only: str | None = None
         """The one topic of a client that can ask for no other: without it, there is no more to say."""
         self._idle = True
@@ -114,6 +116,12 @@ class Connection:
         """Send a frame that is of no log; a field that is None is left out."""
         self._put(_answer(**fields))
 
+    def show_out(self, refusal: Refused, code: int) -> None:
+        """Say why the client is served no longer, and close."""
+        if not self._closing:
+            self._refuse(refusal, None)
+            self._spawn(self._close(code, refusal.detail))
+
     async def leave(self, reconnect_after: float, close_after: float = 0.0) -> None:
         """This instance stops: tell the client when to come back, and close a little later; until then it is served."""
         self.say(type="going_away", reconnect_after=reconnect_after)
@@ -164,7 +172,7 @@ class Connection:
     async def _dispatch(self, frame: ClientFrame) -> None:
         user = self._session.user
         if user is None:
-            user, welcome = await self._application.greet(frame)
+            user, welcome, self.until = await self._application.greet(frame)
             self._session.greet(user)
             self.say(type="welcome", id=frame.id, **welcome)
         elif frame.type == "ping":

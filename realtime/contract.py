@@ -53,8 +53,8 @@ class Application(Protocol):
         """Make a frame of text."""
         ...
 
-    async def greet(self, frame: ClientFrame) -> tuple[str, Mapping[str, object]]:
-        """Check a hello; the user, and what the welcome says beside it."""
+    async def greet(self, frame: ClientFrame) -> tuple[str, Mapping[str, object], float]:
+        """Check a hello; the user, what the welcome says beside it, and until when it is good (`time.time`)."""
         ...
 
     async def admit(self, user: str, topic: str) -> None:

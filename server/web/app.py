@@ -104,7 +104,7 @@ class _Listening:
         try:
             user = await self._parts.tokens.check(bearer(scope["headers"]))
             check_parameters(Request(scope), ())
-            await self._parts.events.serve(user.id, scope["path_params"]["id"], scope, receive, send)
+            await self._parts.events.serve(user, scope["path_params"]["id"], scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the boundary of a request: `response_of` knows every error
             await response_of(error)(scope, receive, send)
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import httpx2
@@ -31,6 +32,8 @@ class User:
 
     id: str
     name: str
+    until: float = inf
+    """How long that is known, by the clock on the wall."""
 
 
 class Tokens:
@@ -80,7 +83,7 @@ class Tokens:
         user = str(claims["sub"])
         if not 1 <= len(user) <= LONGEST_ID:
             raise Unauthenticated("unauthenticated", f"The token's sub has 1 to {LONGEST_ID} characters.")
-        return User(user, str(claims.get("name") or user)[:100])
+        return User(user, str(claims.get("name") or user)[:100], int(claims["exp"]) + _LEEWAY_SECONDS)
 
     @staticmethod
     def _decode(

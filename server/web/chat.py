@@ -19,7 +19,7 @@ from server.queries.access import Queries
 from server.queries.snapshot import Snapshots
 from server.storage.cause import caused_by
 from server.web import frames
-from server.web.auth import Tokens
+from server.web.auth import Tokens, User
 from server.web.problems import refusal_of
 
 HEARTBEAT_SECONDS = 25
@@ -70,7 +70,7 @@ class Chat:
         """Make a frame of text."""
         return frames.decode(raw)
 
-    async def greet(self, token: str | None) -> tuple[str, Mapping[str, object]]:
+    async def greet(self, token: str | None) -> tuple[User, Mapping[str, object]]:
         """Check a token; the user, and what the welcome says."""
         try:
             user = await self._tokens.check(token)
@@ -78,7 +78,7 @@ class Chat:
             raise refusal_of(error) from error
         limits = asdict(self.limits)
         told = {name: limits[name] for name in _TOLD if limits[name] is not None}
-        return user.id, {
+        return user, {
             "session": new_id("ses"),
             "user": user.id,
             "heartbeat": HEARTBEAT_SECONDS,
@@ -164,16 +164,16 @@ class Visit:
         self.snapshot = chat.snapshot
         self.handle = chat.handle
 
-    async def greet(self, frame: ClientFrame) -> tuple[str, Mapping[str, object]]:
+    async def greet(self, frame: ClientFrame) -> tuple[str, Mapping[str, object], float]:
         """Check a hello."""
         token = frame.token if isinstance(frame, frames.Hello) else None
         user, welcome = await self._chat.greet(token or self._handshake_token)
-        if not self._chat.enter(user):
+        if not self._chat.enter(user.id):
             most = self._chat.limits.sockets
             detail = f"One user has at most {most} sockets here."
             raise Refused("too_many_sockets", detail, retry_after=30.0, close=CloseCode.TOO_MANY)
-        self._user = user
-        return user, welcome
+        self._user = user.id
+        return user.id, welcome, user.until
 
     def leave(self) -> None:
         """The socket is gone."""

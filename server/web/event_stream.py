@@ -16,6 +16,7 @@ from realtime.session import CloseCode
 from server.domain.errors import Invalid
 from server.queries.access import Queries
 from server.storage.pages import is_number
+from server.web.auth import User
 from server.web.chat import Chat, Visit
 from server.web.lines import Line, line_of
 from server.web.problems import HttpProblem
@@ -118,20 +119,21 @@ class EventStream:
         self._presence = presence
         self.connections: set[Connection] = set()
 
-    async def serve(self, user: str, conversation: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, user: User, conversation: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Until the listener leaves. Errors, before the first byte: those of `Queries`, `Invalid`, `HttpProblem`."""
         after = _last_event(scope)
-        await self._queries.conversation(user, conversation)
-        if not self._chat.enter(user):
+        await self._queries.conversation(user.id, conversation)
+        if not self._chat.enter(user.id):
             most = self._chat.limits.sockets
             detail = f"One user has at most {most} sockets here."
             raise HttpProblem(429, "too_many_sockets", detail, retry_after=30.0)
         socket = EventStreamSocket(receive, send, line_of(scope))
         connection = Connection(socket, self._hub, Visit(self._chat, None), self._chat.limits, self._presence)
+        connection.until = user.until
         self.connections.add(connection)
         try:
             await socket.begin()
-            await connection.run_following(user, conversation, after)
+            await connection.run_following(user.id, conversation, after)
         except SocketClosed:
             pass  # before anything was told
         except Exception:  # noqa: BLE001 - the boundary of a stream, which has begun: no problem can be told any more
@@ -140,7 +142,7 @@ class EventStream:
                 await socket.close(CloseCode.INTERNAL, "our mistake; it has been noted")
         finally:
             self.connections.discard(connection)
-            self._chat.leave(user)
+            self._chat.leave(user.id)
 
 
 def _last_event(scope: Scope) -> Position | None:

@@ -42,6 +42,7 @@ from server.web.auth import KeySet, Tokens
 from server.web.chat import Chat
 from server.web.chat_socket import ChatSocket
 from server.web.event_stream import EventStream
+from server.web.expiry import watch
 from server.web.lag import Lag
 from server.web.page import Page
 from server.web.readiness import Canary
@@ -115,6 +116,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             )
         )
         metrics.register(await stack.enter_async_context(_watched_lag(parts)))
+        await stack.enter_async_context(_watched_tokens(sockets, streams))
         yield Web(app, sockets.connections, streams.connections)
 
 
@@ -193,6 +195,14 @@ async def _watched_lag(parts: Core) -> AsyncGenerator[Lag]:
         watching = group.create_task(lag.watch())
         yield lag
         await stopped([watching])
+
+
+@asynccontextmanager
+async def _watched_tokens(sockets: ChatSocket, streams: EventStream) -> AsyncGenerator[None]:
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(watch(sockets.connections, streams.connections))
+        yield
+        watching.cancel()
 
 
 @asynccontextmanager

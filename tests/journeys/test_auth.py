@@ -12,11 +12,14 @@ import httpx2
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from websockets.exceptions import ConnectionClosed
 
+from realtime.session import CloseCode
 from server.web.auth import Tokens, User
-from tests.support.client import chat
+from tests.support.client import chat, http
 from tests.support.house import SECRET, House
 from tests.support.in_process import serving, settings_of
+from tests.support.listener import listening
 from tests.support.scripted_server import Answer, ScriptedServer
 
 
@@ -102,6 +105,31 @@ async def test_what_is_no_token(service: Service) -> None:
     answers = {kind: await service.me(token) for kind, token in bad.items()}
     told = {kind: (answer.status_code, answer.json()["code"]) for kind, answer in answers.items()}
     assert told == dict.fromkeys(bad, (401, "unauthenticated"))
+
+
+async def test_a_socket_and_a_stream_end_with_their_token(service: Service) -> None:
+    """Both are told why, when a request would be refused and not before; who has a good token notices nothing."""
+    ends = int(time.time()) - 26  # half a minute is given, for clocks that differ
+    token = service.token(exp=ends)
+    async with (
+        http(service.url, token) as ada,
+        chat(service.url, token) as device,
+        chat(service.url, service.token()) as other,
+    ):
+        conversation = await ada.conversation()
+        async with listening(ada, conversation) as listener:
+            for read in (device.read, listener.read):
+                while (told := await read())["type"] != "error":
+                    pass
+                assert told | {"detail": ""} == {"type": "error", "code": "unauthenticated", "detail": ""}
+            assert ends + 30 <= time.time() < ends + 36
+            with pytest.raises(StopAsyncIteration):
+                await listener.read()
+        with pytest.raises(ConnectionClosed):
+            await device.read()
+        assert device.socket.close_code == CloseCode.UNAUTHENTICATED
+        assert (await service.me(token)).status_code == 401
+        assert (await other.ask("ping"))["type"] == "pong"
 
 
 async def test_no_guests_where_tokens_are_needed(service: Service) -> None:

@@ -137,12 +137,12 @@ class ScriptedApplication:
         """See the port."""
         return decode(raw)
 
-    async def greet(self, frame: ClientFrame) -> tuple[str, Mapping[str, object]]:
+    async def greet(self, frame: ClientFrame) -> tuple[str, Mapping[str, object], float]:
         """See the port."""
         assert isinstance(frame, Frame)
         if frame.id == "stranger":
             raise Refused("unauthenticated", "Who are you?", close=CloseCode.UNAUTHENTICATED)
-        return "usr_1", {"session": "ses_1"}
+        return "usr_1", {"session": "ses_1"}, math.inf
 
     async def admit(self, user: str, topic: str) -> None:
         """See the port."""

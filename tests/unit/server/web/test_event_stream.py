@@ -8,6 +8,7 @@ from starlette.types import Message
 
 from realtime.hub import Hub
 from realtime.session import Limits
+from server.web.auth import User
 from server.web.event_stream import EventStream
 from tests.support.scripted_log import ScriptedFeed, ScriptedLog
 
@@ -46,7 +47,7 @@ async def served(hub: Hub, *, gone: bool = False) -> tuple[list[Message], list[s
 
     queries = SimpleNamespace(conversation=admitted)
     stream = EventStream(cast("Any", chat), cast("Any", queries), hub, cast("Any", None))
-    await stream.serve("ada", "cnv_1", {"headers": []}, receive, send)
+    await stream.serve(User("ada", "Ada"), "cnv_1", {"headers": []}, receive, send)
     assert not stream.connections
     return told, present
 
