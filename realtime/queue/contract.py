@@ -97,7 +97,10 @@ class Queue(Protocol):
         ...
 
     async def bury(self, consumer: str, job: Job, reason: str) -> bool:
-        """Give it up: it stays to be looked at, and comes again only if somebody revives it."""
+        """Give it up: it stays to be looked at, and comes again only if somebody revives it.
+
+        What stays of its payload is what `job` has; of its note, nothing.
+        """
         ...
 
     async def missing(self, lane: str, jobs: Sequence[str]) -> set[str]:

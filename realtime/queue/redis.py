@@ -100,7 +100,7 @@ class RedisQueue:
 
     async def bury(self, consumer: str, job: Job, reason: str) -> bool:
         """See the port."""
-        return await self._settle(consumer, job, "bury", reason, 0, 1)
+        return await self._settle(consumer, job, "bury", reason, 0, 1, written(job.payload))
 
     async def missing(self, lane: str, jobs: Sequence[str]) -> set[str]:
         """See the port."""
@@ -188,10 +188,17 @@ class RedisQueue:
         return [entered(lane, fields, born) for _, batch in rows or () for _, fields in batch]
 
     async def _settle(
-        self, consumer: str, job: Job, how: str, reason: str = "", delay_ms: int = 0, counts: int = 0
+        self,
+        consumer: str,
+        job: Job,
+        how: str,
+        reason: str = "",
+        delay_ms: int = 0,
+        counts: int = 0,
+        payload: bytes = b"",
     ) -> bool:
-        call = self._run(SETTLE, job.lane, consumer, job.id, how, reason, delay_ms, counts, _MOST_DEAD)
-        return bool(await call)
+        told = (consumer, job.id, how, reason, delay_ms, counts, _MOST_DEAD, payload)
+        return bool(await self._run(SETTLE, job.lane, *told))
 
     async def _run(self, script: Script, lane: str, *arguments: str | int | bytes) -> Any:
         async with translated_errors():

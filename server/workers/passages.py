@@ -8,6 +8,8 @@ from server.domain.reply import Reply
 from server.queries.context import Told
 from server.queries.windows import Passage, Question
 
+_OF_THE_QUESTION = ("since", "until", "asked_seq", "parent", "text")
+
 
 def question_of(job: Mapping[str, str]) -> Question | None:
     """What a job's message says, where whoever sent it left that with the job (`server.commands.announce.asked`)."""
@@ -22,6 +24,11 @@ def question_of(job: Mapping[str, str]) -> Question | None:
         chosen=True,
     )
     return Question(int(job["since"]), int(job["until"]), said)
+
+
+def without_what_was_said(job: Mapping[str, str]) -> dict[str, str]:
+    """What may stay of a job that nobody will work on: not the message, which may be taken back."""
+    return {name: value for name, value in job.items() if name not in _OF_THE_QUESTION}
 
 
 def undisturbed(told: Told, reply: str, claimed: int, followed: int) -> bool:

@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -22,6 +22,7 @@ from server.domain.errors import StaleAttempt, Unavailable
 from server.sagas.reply.steps import backoff
 from server.storage.database import stopped
 from server.storage.reads import Reads
+from server.workers.passages import without_what_was_said
 from server.workers.places import Places
 
 _log = structlog.get_logger(__name__)
@@ -178,7 +179,7 @@ class Runner:
         reason = f"given to a worker {job.deliveries - 1} times, and never done"
         _log.error("giving a job up", reply=job.id, reason=reason)
         await self._work.give_up(job)
-        await self._queue.bury(self._worker, job, reason)
+        await self._queue.bury(self._worker, replace(job, payload=without_what_was_said(job.payload)), reason)
         self.counts["given_up"] += 1
 
     async def _try_again(self, job: Job, reason: str, *, counts: bool) -> None:

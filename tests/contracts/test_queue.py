@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -270,6 +271,19 @@ async def test_a_dead_job_stays_to_be_looked_at(engine: Engine, name: str) -> No
     assert await queue.revive(name, "0")
     assert not await queue.revive(name, "0")
     assert [job.deliveries for job in await queue.claim("a", name, 1, 1)] == [1]
+
+
+async def test_a_dead_job_keeps_what_it_is_buried_with(engine: Engine, name: str) -> None:
+    """The rest of its payload, and its note, are gone, also for whoever has it when it is revived."""
+    queue = engine.queue()
+    await queue.enqueue(name, "j", "ada", {"n": "0", "text": "private words"})
+    [job] = await queue.claim("a", name, 1, 1)
+    await queue.note("a", job, "private answer")
+    assert await queue.bury("a", replace(job, payload={"n": "0"}), "hopeless")
+    assert [listed.payload for listed in await queue.jobs(name)] == [{"n": "0"}]
+    assert await queue.revive(name, "j")
+    [again] = await queue.claim("a", name, 1, 1)
+    assert (again.payload, again.note) == ({"n": "0"}, "")
 
 
 async def test_a_job_is_dropped_wherever_it_is(engine: Engine, name: str) -> None:

@@ -8,6 +8,7 @@ from random import Random
 import httpx2
 import pytest
 from pymongo import AsyncMongoClient
+from redis.asyncio import Redis
 
 from providers.config import ProviderConfig
 from providers.profiles import profile
@@ -199,6 +200,11 @@ async def test_a_reply_that_kills_its_workers_is_given_up(
         assert (stored["usage"], stored["cost"]) == (span["usage"] | {"cached": 0, "reasoning": 0}, None)
     listed = await asyncio.to_thread(house.run, "jobs", "list", "--state", "dead")
     assert reply in listed.stdout
+    async with Redis.from_url(house.redis_url) as redis:
+        buried = await redis.hget("queue:{openai}:jobs", reply)
+    assert (conversation in buried.decode(), FALLS_SILENT in buried.decode()) == (True, False)
+    shown = await asyncio.to_thread(house.run, "jobs", "show", reply)
+    assert (shown.returncode, "given_up" in shown.stdout) == (0, True)
     retried = await asyncio.to_thread(house.run, "jobs", "retry", reply)
     assert (retried.returncode, "has failed" in retried.stdout) == (0, True)
     again = await asyncio.to_thread(house.run, "jobs", "list")

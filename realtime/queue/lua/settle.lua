@@ -1,5 +1,5 @@
 -- ARGV  1 consumer  2 id  3 note, finish, retry or bury  4 why, or the note  5 milliseconds until it is due again  6 1 if this one counts
---       7 bound of the dead
+--       7 bound of the dead  8 what stays of the payload of one that is buried
 -- Returns 1, or 0 when the job is in other hands, or over: nothing is changed then.
 
 local consumer, id, how = ARGV[1], ARGV[2], ARGV[3]
@@ -24,7 +24,7 @@ if how == 'retry' then
   job.s = 'later'
   redis.call('ZADD', later, now + ARGV[5], id)
 else
-  job.s, job.at = 'dead', now
+  job.s, job.at, job.p, job.k = 'dead', now, ARGV[8], nil
   redis.call('ZADD', dead, now, id)
   while redis.call('ZCARD', dead) > tonumber(ARGV[7]) do
     redis.call('HDEL', jobs, redis.call('ZPOPMIN', dead)[1])
