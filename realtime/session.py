@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from realtime.bucket import Bucket
 from realtime.errors import RealtimeError
 
 
@@ -95,9 +96,8 @@ class Session:
     """`decode` makes a frame of text, or raises `Refused`. `packed`: the client speaks MessagePack."""
 
     __slots__ = (
-        "_allowance",
         "_bad_in_a_row",
-        "_counted_at",
+        "_bucket",
         "_decode",
         "_limits",
         "_names",
@@ -114,8 +114,7 @@ class Session:
         self._names: _Names = _PACKED_NAMES if packed else _TEXT_NAMES
         self._limits = limits
         self._bad_in_a_row = 0
-        self._allowance = limits.frames_at_once
-        self._counted_at = now
+        self._bucket = Bucket(limits.frames_per_second, limits.frames_at_once, now)
         self.user: str | None = None
         self.greeted = False
 
@@ -154,18 +153,11 @@ class Session:
             )
 
     def _count(self, now: float) -> None:
-        """A token bucket over all frames, good or bad."""
-        rate = self._limits.frames_per_second
-        refill = (now - self._counted_at) * rate
-        self._allowance = min(self._limits.frames_at_once, self._allowance + refill)
-        self._counted_at = now
-        if self._allowance < 1:
-            self._allowance -= 0.1  # who does not wait waits longer, and in the end has to go
-            too_many = self._allowance < -self._limits.frames_at_once / 10
-            wait = round((1 - self._allowance) / rate + 0.01, 2)  # rather longer than too short
-            close = CloseCode.TOO_MANY if too_many else None
+        """All frames, good or bad; who does not wait has to go in the end."""
+        wait = self._bucket.take(now)
+        if wait:
+            close = CloseCode.TOO_MANY if self._bucket.is_overdrawn else None
             raise Refused("rate_limited", "Too many frames.", retry_after=wait, close=close)
-        self._allowance -= 1
 
 
 def _text(raw: str | bytes) -> str:

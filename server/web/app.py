@@ -22,6 +22,7 @@ from server.web.operations import Endpoint, Operation, check_parameters
 from server.web.page import Page
 from server.web.problems import HttpProblem, response_of
 from server.web.readiness import Canary
+from server.web.write_limits import WriteLimits
 
 _SOCKET_PATH = "/ws"
 
@@ -32,6 +33,7 @@ class Parts:
 
     operations: list[Operation]
     tokens: Tokens
+    limits: WriteLimits
     socket: ChatSocket
     events: EventStream
     canary: Canary
@@ -49,7 +51,7 @@ def application(parts: Parts) -> Starlette:
     }
     routes: list[Route | Mount] = [
         Route("/v1/conversations/{id}/events", _Methods({"GET": _Listening(parts)})),
-        *(_by_method(path, listed, parts.tokens) for path in dict.fromkeys(op.path for op in listed)),
+        *(_by_method(path, parts) for path in dict.fromkeys(op.path for op in listed)),
         Route("/healthz", _fixed({"status": "alive"})),
         Route("/readyz", partial(_ready, parts.canary)),
         Route("/metrics", partial(_metrics, parts.metrics)),
@@ -109,8 +111,10 @@ class _Listening:
             await response_of(error)(scope, receive, send)
 
 
-def _by_method(path: str, listed: list[Operation], tokens: Tokens) -> Route:
-    endpoints = {op.method: Endpoint(op, tokens) for op in listed if op.path == path}
+def _by_method(path: str, parts: Parts) -> Route:
+    endpoints = {
+        op.method: Endpoint(op, parts.tokens, parts.limits) for op in parts.operations if op.path == path
+    }
     return Route(path, _Methods(endpoints))
 
 

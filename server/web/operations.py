@@ -19,6 +19,7 @@ from server.storage.cause import caused_by
 from server.storage.pages import Cut, is_number
 from server.web.auth import Tokens, User, bearer
 from server.web.problems import HttpProblem, invalid, response_of
+from server.web.write_limits import WriteLimits
 
 MAX_BODY = 1024 * 1024
 _BODY_SECONDS = 60.0
@@ -95,9 +96,10 @@ _NOBODY = User("", "")
 class Endpoint:
     """The ASGI application of one operation."""
 
-    def __init__(self, operation: Operation, tokens: Tokens) -> None:
+    def __init__(self, operation: Operation, tokens: Tokens, limits: WriteLimits) -> None:
         self._operation = operation
         self._tokens = tokens
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the request, do it, answer."""
@@ -112,6 +114,8 @@ class Endpoint:
     async def _respond(self, request: Request) -> Response:
         operation = self._operation
         user = _NOBODY if operation.public else await self._tokens.check(bearer(request.headers.raw))
+        if operation.method != "GET" and not operation.public:
+            self._limits.check(user.id)
         check_parameters(request, operation.parameters)
         body = await _body(request, operation.body, operation.most) if operation.body is not None else None
         query = dict(request.query_params)

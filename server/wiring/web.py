@@ -46,6 +46,7 @@ from server.web.expiry import watch
 from server.web.lag import Lag
 from server.web.page import Page
 from server.web.readiness import Canary
+from server.web.write_limits import WriteLimits
 from server.wiring import reading
 from server.wiring.commands import commands
 from server.wiring.core import Core, collectors, core, now
@@ -107,6 +108,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             Parts(
                 operations=[operation for room in routes for operation in room.operations()],
                 tokens=tokens,
+                limits=WriteLimits(settings.writes_per_second),
                 socket=sockets,
                 events=streams,
                 canary=Canary(hub, parts.log, parts.database, parts.instance),

@@ -10,6 +10,7 @@ from starlette.types import Message
 from server.web import operations
 from server.web.auth import Tokens
 from server.web.operations import Call, Endpoint, Operation
+from server.web.write_limits import WriteLimits
 
 
 class Said(BaseModel):
@@ -36,7 +37,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
         told.append(message)
 
     scope = {"type": "http", "method": "POST", "headers": [], "query_string": b"", "path_params": {}}
-    await Endpoint(operation, Tokens("s" * 32))(scope, receive, send)
+    await Endpoint(operation, Tokens("s" * 32), WriteLimits(1))(scope, receive, send)
     head, body = told
     assert head["status"] == 408
     assert (b"connection", b"close") in head["headers"]
