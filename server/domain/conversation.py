@@ -6,7 +6,7 @@ Each decision takes the present state and returns events, or raises a `ChatError
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -35,6 +35,7 @@ MAX_WAITING = 100
 """Replies of one conversation that have not ended."""
 
 _TITLE_LENGTH = 60
+_CHANGEABLE = ("title", "character", "members", "settings", "busy")
 _BUSY = (
     "While a reply is being made, the next one waits (queue), is refused (reject), or stops it (interrupt)."
 )
@@ -140,21 +141,20 @@ def create(new: NewConversation, owner: str, greeting: str, now: datetime) -> li
 
 
 def change(state: Conversation, user: str, wanted: ConversationChange, now: datetime) -> list[Event]:
-    """Rename it, change how it is conducted, put it away; members may be changed by the owner alone."""
+    """Rename it, change how it is conducted, put it away; members may be changed by the owner alone.
+
+    What is as it is wanted already is no event.
+    """
     state.admit(user)
     if wanted.members is not None and user != state.owner:
         raise Forbidden("forbidden", "Only its owner says who takes part.")
-    said = wanted.model_fields_set
-    changed = ConversationChanged(
-        conversation=state.id,
-        at=now,
-        title=wanted.title if wanted.title is not None else state.title,
-        character=wanted.character if "character" in said else state.character,
-        members=wanted.members if wanted.members is not None else state.members,
-        settings=wanted.settings if wanted.settings is not None else state.settings,
-        busy=wanted.busy or state.busy,
-    )
-    events: list[Event] = [] if said == {"archived"} else [changed]
+    said: dict[str, Any] = {
+        name: value for name in _CHANGEABLE if (value := getattr(wanted, name)) is not None
+    }
+    if "character" in wanted.model_fields_set:  # nothing means none, here
+        said["character"] = wanted.character
+    changed = _changed(state, now, **said)
+    events: list[Event] = [] if changed == _changed(state, now) else [changed]
     if wanted.archived is not None and wanted.archived != state.archived:
         events.append(ConversationArchived(conversation=state.id, at=now, archived=wanted.archived))
     return events
@@ -202,17 +202,14 @@ def send(
         )
         events.append(requested)
     if not state.title:
-        titled = ConversationChanged(
-            conversation=state.id,
-            at=now,
-            title=title_of(new.text),
-            character=state.character,
-            members=state.members,
-            settings=state.settings,
-            busy=state.busy,
-        )
-        events.append(titled)
+        events.append(_changed(state, now, title=title_of(new.text)))
     return events
+
+
+def _changed(state: Conversation, now: datetime, **anew: Any) -> ConversationChanged:
+    """As it stands, but for what is given."""
+    said: dict[str, Any] = {name: getattr(state, name) for name in _CHANGEABLE} | anew
+    return ConversationChanged(conversation=state.id, at=now, **said)
 
 
 def make_room(state: Conversation, now: datetime) -> list[Event]:

@@ -43,6 +43,21 @@ async def test_a_conversation_lives(house: House, ada: Http) -> None:
     assert (await ada.get("/v1/conversations"))["items"] == []
 
 
+async def test_a_change_that_changes_nothing(house: House, ada: Http) -> None:
+    """It is answered with the conversation, which stands where it stood in the list; no event, and nobody is told."""
+    conversation = await ada.conversation(title="Of engines", settings={"temperature": 0.5})
+    path = f"/v1/conversations/{conversation}"
+    before = await ada.get(path)
+    async with chat(house.there, ada.token) as device:
+        await device.subscribe(conversation)
+        for said in ({}, {"title": "Of engines"}, {"settings": {"temperature": 0.5}, "archived": False}):
+            assert await ada.ask("PATCH", path, said) == before
+        await ada.ask("PATCH", path, {"title": "Of mills"})
+        assert (await device.event())["title"] == "Of mills"
+    events = (await ada.get(f"{path}/audit"))["items"]
+    assert [event["type"] for event in events] == ["conversation.created", "conversation.changed"]
+
+
 async def test_lists_are_read_in_pages(ada: Http) -> None:
     """The latest first; forwards and backwards, every page is what it should be."""
     made = [await ada.conversation(title=str(number)) for number in range(7)]

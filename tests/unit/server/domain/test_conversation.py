@@ -133,6 +133,18 @@ def test_what_is_left_out_stays() -> None:
     assert (changed.character, changed.members, changed.settings) == (before.character, [MEMBER], TEMPERATE)
 
 
+def test_what_is_so_already_is_no_event() -> None:
+    """Nothing said, or said as it is; put away beside it, only that happens."""
+    before = state()
+    as_it_is = {"title": "Owls", "members": [MEMBER], "busy": "queue", "character": before.character}
+    for said in ({}, {"title": None}, as_it_is, {"settings": {"temperature": 0.5}}, {"archived": False}):
+        assert decisions.change(before, OWNER, ConversationChange.model_validate(said), NOW) == []
+    away = decisions.change(
+        before, OWNER, ConversationChange.model_validate(as_it_is | {"archived": True}), NOW
+    )
+    assert [event.type for event in away] == ["conversation.archived"]
+
+
 def test_null_takes_the_character_away_and_leaving_out_does_not() -> None:
     """A field that may be null is changed when it is said, whatever is said."""
     before = state()
