@@ -52,6 +52,14 @@ class Conversations:
         await self._telling(await decide(self._store, self._reads, conversation, user, decision))
         return await self._reads.conversation(conversation)
 
+    async def leave(self, user: str, conversation: str) -> None:
+        """Take part in it no longer; its clients are told, and the own ones turned away from it."""
+
+        async def decision(state: Conversation) -> Sequence[Event]:
+            return decisions.leave(state, user, self._clock())
+
+        await self._telling(await decide(self._store, self._reads, conversation, user, decision))
+
     async def delete(self, user: str, conversation: str) -> None:
         """Take it away; its clients are told."""
 

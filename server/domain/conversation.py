@@ -160,6 +160,14 @@ def change(state: Conversation, user: str, wanted: ConversationChange, now: date
     return events
 
 
+def leave(state: Conversation, user: str, now: datetime) -> list[Event]:
+    """Take part no longer. Its owner cannot: nobody could say any more who does, nor delete it."""
+    state.admit(user)
+    if user == state.owner:
+        raise Forbidden("forbidden", "Its owner cannot leave a conversation, and can delete it.")
+    return [_changed(state, now, members=[member for member in state.members if member != user])]
+
+
 def delete(state: Conversation, user: str, now: datetime) -> list[Event]:
     """Take it away; its owner alone may."""
     if user != state.owner:

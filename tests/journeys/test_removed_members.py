@@ -40,6 +40,33 @@ async def test_a_removed_members_event_stream_ends(ada: Http, grace: Http) -> No
             await listener.read()
 
 
+async def test_a_member_leaves(house: House, ada: Http, grace: Http) -> None:
+    """By themselves, and are out of it on all their devices, while those who stay go on; the owner cannot leave."""
+    conversation = await ada.conversation(members=[grace.user, "usr_somebody"])
+    path = f"/v1/conversations/{conversation}"
+    async with chat(house.here, grace.token) as member, chat(house.there, ada.token) as owner:
+        await member.subscribe(conversation)
+        await owner.subscribe(conversation)
+        assert (await ada.ask("DELETE", f"{path}/members/me", status=403))["code"] == "forbidden"
+        async with listening(grace, conversation) as listener:
+            await grace.ask("DELETE", f"{path}/members/me", status=204)
+            for read in (member.read, listener.read):
+                while (told := await read())["type"] != "error":
+                    pass
+                assert (told["code"], told["conversation"]) == ("forbidden", conversation)
+            with pytest.raises(StopAsyncIteration):
+                await listener.read()
+        assert (await owner.event())["members"] == ["usr_somebody"]
+        await owner.send(conversation, "Without her", reply=False)
+        while "message.created" not in owner.reader.types:  # it may come before its answer
+            await owner.read()
+    assert (await grace.get("/v1/conversations"))["items"] == []
+    assert (await grace.get(path, status=403))["code"] == "forbidden"
+    assert (await grace.ask("DELETE", f"{path}/members/me", status=403))["code"] == "forbidden"
+    entry = (await ada.get(f"{path}/audit"))["items"][1]
+    assert (entry["type"], entry["actor"]) == ("conversation.changed", grace.user)
+
+
 async def test_who_stays_notices_nothing(house: House, ada: Http, grace: Http) -> None:
     """A change of members sends those who still belong to it no snapshot, and loses them no event."""
     conversation = await ada.conversation(members=[grace.user, "usr_somebody"])

@@ -14,6 +14,7 @@ from server.web.operations import Call, Operation
 _TAG = "Conversations"
 _EVERY = "/v1/conversations"
 _ONE = "/v1/conversations/{id}"
+_ME = "/v1/conversations/{id}/members/me"
 _PLACE = "/v1/conversations/{id}/place"
 _MESSAGES = "/v1/conversations/{id}/messages"
 _LATEST = "Your conversations, the latest first"
@@ -52,6 +53,7 @@ class ConversationRoutes:
             Operation("PATCH", _ONE, "Change it", self.change_conversation, _TAG, change, one),
             Operation("PUT", _PLACE, "Say what you have read, or pin it", self.move, _TAG, Place, Listed),
             Operation("DELETE", _ONE, "Delete it", self.delete_conversation, _TAG, status=204),
+            Operation("DELETE", _ME, "Leave it", self.leave_conversation, _TAG, status=204),
             Operation(
                 "GET",
                 _MESSAGES,
@@ -88,6 +90,10 @@ class ConversationRoutes:
     async def delete_conversation(self, call: Call) -> None:
         """Delete a conversation."""
         await self._conversations.delete(call.user.id, call.path["id"])
+
+    async def leave_conversation(self, call: Call) -> None:
+        """Take part in a conversation no longer."""
+        await self._conversations.leave(call.user.id, call.path["id"])
 
     async def move(self, call: Call) -> Listed:
         """Say what one has read, or pin it."""

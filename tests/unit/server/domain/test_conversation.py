@@ -167,6 +167,17 @@ def test_only_the_owner_says_who_takes_part_and_deletes() -> None:
     assert isinstance(decisions.delete(state(), OWNER, NOW)[0], ConversationDeleted)
 
 
+def test_a_member_leaves_and_the_owner_cannot() -> None:
+    """However often somebody is named; the others stay, and all else does."""
+    before = state().model_copy(update={"members": [MEMBER, "usr_other", MEMBER]})
+    [left] = decisions.leave(before, MEMBER, NOW)
+    assert isinstance(left, ConversationChanged)
+    assert (left.members, left.title, left.settings) == (["usr_other"], before.title, TEMPERATE)
+    for user in (OWNER, STRANGER):
+        with pytest.raises(Forbidden):
+            decisions.leave(before, user, NOW)
+
+
 # ── title ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
