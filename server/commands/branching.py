@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from server.commands.accepting import Accepting
 from server.commands.deciding import Decided, Decision
 from server.domain import branches
-from server.domain.conversation import Conversation
+from server.domain.conversation import Conversation, unnamed
 from server.domain.errors import Conflict, NotFound
 from server.domain.events import Event, MessageCreated, ReplyRequested
 from server.domain.message import Edit, Message, Regeneration, Sent
@@ -89,13 +89,15 @@ class Branching:
         return await self._reads.message(message), head
 
     async def retract(self, user: str, message: str) -> Message:
-        """Take a message back: its place stays, its text is gone."""
-        conversation = (await self._reads.message(message)).conversation
+        """Take a message back: its place stays, its text is gone, also from the title that was made of it."""
+        said = await self._reads.message(message)
+        conversation = said.conversation
 
         async def decision(state: Conversation) -> Sequence[Event]:
             state.admit(user)
-            tree = await self._reads.tree(conversation)
-            return branches.retract(state, tree, user, message, self._accepting.clock())
+            tree, now = await self._reads.tree(conversation), self._accepting.clock()
+            taken = branches.retract(state, tree, user, message, now)
+            return [*taken, *unnamed(state, said.text, now)] if taken else []
 
         await self._decide(user, conversation, decision)
         return await self._reads.message(message)

@@ -214,6 +214,11 @@ def send(
     return events
 
 
+def unnamed(state: Conversation, text: str, now: datetime) -> list[Event]:
+    """What comes of taking this text back: a title that was made of it goes, and the next message makes another."""
+    return [_changed(state, now, title="")] if state.title and state.title == title_of(text) else []
+
+
 def _changed(state: Conversation, now: datetime, **anew: Any) -> ConversationChanged:
     """As it stands, but for what is given."""
     said: dict[str, Any] = {name: getattr(state, name) for name in _CHANGEABLE} | anew
@@ -279,8 +284,8 @@ def check_text(text: str) -> None:
 
 
 def title_of(text: str) -> str:
-    """A title out of the first message: its first line, cut at a word."""
-    line = " ".join(text.strip().splitlines()[0].split())
+    """A title out of the first message: its first line, cut at a word. Of nothing, nothing."""
+    line = " ".join(next(iter(text.strip().splitlines()), "").split())
     if len(line) <= _TITLE_LENGTH:
         return line
     cut = line[:_TITLE_LENGTH].rsplit(" ", 1)[0] if " " in line[:_TITLE_LENGTH] else line[:_TITLE_LENGTH]

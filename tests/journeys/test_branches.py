@@ -191,6 +191,26 @@ async def test_every_verb_can_be_repeated(ada: Http) -> None:
     assert await texts(ada, conversation) == ["say 3 tokens", spoken(3)]
 
 
+async def test_a_name_that_was_made_of_a_message_goes_with_it(house: House, ada: Http) -> None:
+    """For everybody, at once; the next message makes another. A name that somebody gave stays."""
+    conversation = await ada.conversation()
+    path = f"/v1/conversations/{conversation}"
+    async with chat(house.there, ada.token) as device:
+        await device.subscribe(conversation)
+        secret = await device.send(conversation, "A secret\nof two lines", reply=False)
+        assert (await ada.get(path))["title"] == "A secret"
+        await device.ask("retract", message=secret["message"])
+        assert (await ada.get(path))["title"] == ""
+        while device.reader.types.count("conversation.updated") != 2:
+            await device.read()
+        assert [frame["title"] for frame in device.heard if "title" in frame] == ["A secret", ""]
+        other = await device.send(conversation, "Something else", reply=False)
+        assert (await ada.get(path))["title"] == "Something else"
+        await ada.ask("PATCH", path, {"title": "Of mills"})
+        await device.ask("retract", message=other["message"])
+        assert (await ada.get(path))["title"] == "Of mills"
+
+
 @pytest.mark.parametrize(
     ("method", "what", "more", "body"),
     [

@@ -178,6 +178,17 @@ def test_a_member_leaves_and_the_owner_cannot() -> None:
             decisions.leave(before, user, NOW)
 
 
+def test_a_title_goes_with_the_message_that_it_was_made_of() -> None:
+    """Also one that was cut; one that somebody gave, or that is of another message, stays."""
+    before = state(title=title_of("word " * 30))
+    [changed] = decisions.unnamed(before, "word " * 30, NOW)
+    assert isinstance(changed, ConversationChanged)
+    assert (changed.title, changed.members, changed.settings) == ("", [MEMBER], TEMPERATE)
+    for text in ("word", "", " \n"):
+        assert decisions.unnamed(before, text, NOW) == []
+        assert decisions.unnamed(state(title=""), text, NOW) == []
+
+
 # ── title ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
