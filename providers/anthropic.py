@@ -71,8 +71,8 @@ class _Start(msgspec.Struct):
 
 class _Block(msgspec.Struct):
     type: str = ""
-    id: str = ""
-    name: str = ""
+    id: str | None = None
+    name: str | None = None
     text: str | None = None
     thinking: str | None = None
 
@@ -103,11 +103,11 @@ class _Event(msgspec.Struct):
 
 class _WholeBlock(_Block):
     citations: list[_Citation] | None = None
-    input: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    input: dict[str, Any] | None = None
 
 
 class _Message(msgspec.Struct):
-    content: tuple[_WholeBlock, ...] = ()
+    content: tuple[_WholeBlock, ...] | None = None
     stop_reason: str | None = None
     usage: _Usage | None = None
     error: ErrorObject | str | None = None
@@ -125,10 +125,13 @@ class MessageReading(Reading):
         self._refusals = refusals
         self._block = _Block()
         self._arguments: list[str] = []
+        self._read: int | None = None
+        self._output: int | None = None
+        self._cached = self._written = 0
 
     def feed(self, event: bytes) -> Sequence[Delta]:
         """Take one event; kinds that are not known say nothing, as the protocol asks."""
-        told = _decode(event)
+        told = self._decoded(_decode, event)
         match told.type:
             case "content_block_delta" if told.delta:
                 return self._grow(told.delta)
@@ -170,23 +173,22 @@ class MessageReading(Reading):
     def _end_block(self) -> Sequence[Delta]:
         block, arguments = self._block, "".join(self._arguments) or "{}"
         self._arguments.clear()
-        return (ToolCallDelta(block.id, block.name, arguments),) if block.type == "tool_use" else ()
+        if block.type != "tool_use":
+            return ()
+        return (ToolCallDelta(block.id or "", block.name or "", arguments),)
 
     def _count(self, usage: _Usage) -> None:
         """Take an account; each one is a running total, and may leave out what has not changed."""
-        known = self.usage or Usage(0, 0, exact=True)
-        read, cached, written = known.input, known.cached, known.cache_written
         if usage.input_tokens is not None:
-            cached = usage.cache_read_input_tokens or 0
-            written = usage.cache_creation_input_tokens or 0
-            read = usage.input_tokens + cached + written
-        self.usage = Usage(
-            input=read,
-            output=known.output if usage.output_tokens is None else usage.output_tokens,
-            exact=True,
-            cached=cached,
-            cache_written=written,
-        )
+            self._cached = usage.cache_read_input_tokens or 0
+            self._written = usage.cache_creation_input_tokens or 0
+            self._read = usage.input_tokens + self._cached + self._written
+        if usage.output_tokens is not None:
+            self._output = usage.output_tokens
+        if self._read is not None and self._output is not None:
+            self.usage = Usage(
+                self._read, self._output, exact=True, cached=self._cached, cache_written=self._written
+            )
 
 
 class WholeMessageReading(MessageReading):
@@ -196,7 +198,7 @@ class WholeMessageReading(MessageReading):
 
     def feed(self, event: bytes) -> Sequence[Delta]:
         """Take the body."""
-        message = _decode_message(event)
+        message = self._decoded(_decode_message, event)
         if message.error is not None:
             raise self._refusals.of_event(message.error)
         if message.usage:
@@ -205,7 +207,7 @@ class WholeMessageReading(MessageReading):
             self.reason = _REASONS.get(message.stop_reason, "stop")
         self.ended = True
         deltas: list[Delta] = []
-        for block in message.content:
+        for block in message.content or ():
             deltas += self._of_block(block)
         return deltas
 
@@ -215,7 +217,8 @@ class WholeMessageReading(MessageReading):
             yield from self._grow(_BlockDelta(citation=citation))
         if block.type == "tool_use":
             self.tokens += 1
-            yield ToolCallDelta(block.id, block.name, msgspec.json.encode(block.input).decode())
+            arguments = msgspec.json.encode(block.input or {}).decode()
+            yield ToolCallDelta(block.id or "", block.name or "", arguments)
 
 
 class AnthropicProvider:

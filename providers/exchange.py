@@ -9,9 +9,9 @@ import asyncio
 import random
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import anyio
 import httpx2
@@ -28,12 +28,15 @@ from providers.errors import (
     TimedOut,
     Truncated,
 )
+from providers.halves import Halves
 from providers.pacing import paced
 from providers.patience import Patience
 from providers.retries import RetryBudget, pause, worth_retrying
 from providers.sse import BodyCollector, EventSplitter, EventTooLong
 
 _DRAIN = 0.1
+
+Decoded = TypeVar("Decoded")
 
 # The last two escape httpx2 when a TLS connection breaks.
 _BROKEN = (httpx2.RequestError, ssl.SSLError, anyio.EndOfStream)
@@ -50,6 +53,7 @@ class Reading(ABC):
         """The protocol's own last event has come."""
         self.tokens: int = 0
         """How often the answer has grown: by text, reasoning, or a piece of a tool call."""
+        self._halves = Halves()
 
     whole: bool = False
     """The answer is not streamed: the body is one object, and all that `feed` gets."""
@@ -57,6 +61,16 @@ class Reading(ABC):
     @abstractmethod
     def feed(self, event: bytes) -> Sequence[Delta]:
         """Take the data of one event; raises `ProviderError` for one that tells of a failure."""
+
+    def _decoded(self, decode: Callable[[bytes], Decoded], event: bytes) -> Decoded:
+        """Decode it, also where a character was cut in two."""
+        try:
+            return decode(event)
+        except msgspec.DecodeError:
+            mended = self._halves.joined(event)
+            if mended == event:
+                raise
+            return decode(mended)
 
 
 class Request(Protocol):

@@ -6,7 +6,7 @@ body is read raw (see `providers.exchange`).
 
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -58,9 +58,9 @@ class _Function(msgspec.Struct):
 
 
 class _ToolCall(msgspec.Struct):
-    index: int = 0
+    index: int | None = None
     id: str | None = None
-    function: _Function = msgspec.field(default_factory=_Function)
+    function: _Function | None = None
 
 
 class _Citation(msgspec.Struct):
@@ -81,7 +81,7 @@ class _Message(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
-    delta: _Message = msgspec.field(default_factory=_Message)
+    delta: _Message | None = None
     message: _Message | None = None
     """In an answer that is not streamed, in place of `delta`."""
     finish_reason: str | None = None
@@ -96,13 +96,15 @@ class _Written(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     prompt_tokens_details: _Read | None = None
     completion_tokens_details: _Written | None = None
 
-    def told(self) -> Usage:
-        """The same in our words."""
+    def told(self) -> Usage | None:
+        """The same in our words; None where it is no account yet, as in some servers' first chunks."""
+        if self.prompt_tokens is None or self.completion_tokens is None:
+            return None
         read, written = self.prompt_tokens_details, self.completion_tokens_details
         cached, reasoning = read and read.cached_tokens, written and written.reasoning_tokens
         return Usage(
@@ -115,12 +117,21 @@ class _Usage(msgspec.Struct):
 
 
 class _Chunk(msgspec.Struct):
-    choices: tuple[_Choice, ...] = ()
+    choices: tuple[_Choice, ...] | None = None
     usage: _Usage | None = None
     error: ErrorObject | str | None = None
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call of a tool, as far as it has come."""
+
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list[str])
 
 
 class ChatReading(Reading):
@@ -129,24 +140,25 @@ class ChatReading(Reading):
     def __init__(self, refusals: Refusals) -> None:
         super().__init__()
         self._refusals = refusals
-        self._calls: dict[int, _ToolCall] = {}
+        self._calls: list[_Call] = []
+        self._numbered: dict[int, _Call] = {}
 
     def feed(self, event: bytes) -> list[Delta]:
         """Take one chunk, or the `[DONE]` that follows the last."""
         if event == b"[DONE]":
             self.ended = True
             return []
-        return self.take(_decode(event))
+        return self.take(self._decoded(_decode, event))
 
     def take(self, chunk: _Chunk) -> list[Delta]:
         """The same, decoded."""
         if chunk.error is not None:
             raise self._refusals.of_event(chunk.error)
         if chunk.usage is not None:
-            self.usage = chunk.usage.told()
+            self.usage = chunk.usage.told() or self.usage
         deltas: list[Delta] = []
-        for choice in chunk.choices:
-            message = choice.delta
+        for choice in chunk.choices or ():
+            message = choice.delta or _Message()
             # Two names for one thing; a server that sends both sends the same text twice.
             if reasoning := message.reasoning_content or message.reasoning:
                 deltas.append(ReasoningDelta(reasoning))
@@ -166,15 +178,33 @@ class ChatReading(Reading):
     def _grow(self, piece: _ToolCall) -> None:
         """Add a piece to its call: the first brings id and name, the others more of the arguments."""
         self.tokens += 1
-        call = self._calls.setdefault(piece.index, _ToolCall())
-        call.id = call.id or piece.id
-        call.function.name = call.function.name or piece.function.name
-        call.function.arguments = (call.function.arguments or "") + (piece.function.arguments or "")
+        said = piece.function or _Function()
+        call = self._call_of(piece, said.name)
+        call.id = call.id or piece.id or ""
+        call.name = call.name or said.name or ""
+        call.arguments.append(said.arguments or "")
+
+    def _call_of(self, piece: _ToolCall, name: str | None) -> "_Call":
+        """By its number; where a server has none, or the same one for all, by what only a call's first piece has."""
+        if piece.index is not None:
+            call = self._numbered.get(piece.index)
+            begins = call is not None and name and piece.id and call.id and piece.id != call.id
+        elif piece.id:
+            call, begins = next((one for one in self._calls if one.id == piece.id), None), False
+        else:
+            call, begins = (self._calls[-1] if self._calls else None), name
+        if call is None or begins:
+            call = _Call()
+            self._calls.append(call)
+            if piece.index is not None:
+                self._numbered[piece.index] = call
+        return call
 
     def _whole_calls(self) -> Iterator[ToolCallDelta]:
-        for call in self._calls.values():
-            yield ToolCallDelta(call.id or "", call.function.name or "", call.function.arguments or "")
+        for call in self._calls:
+            yield ToolCallDelta(call.id, call.name, "".join(call.arguments))
         self._calls.clear()
+        self._numbered.clear()
 
 
 class CompletionReading(ChatReading):
@@ -184,8 +214,8 @@ class CompletionReading(ChatReading):
 
     def feed(self, event: bytes) -> list[Delta]:
         """Take the body, as one chunk that has everything."""
-        completion = _decode(event)
-        for choice in completion.choices:
+        completion = self._decoded(_decode, event)
+        for choice in completion.choices or ():
             choice.delta = choice.message or _Message()
             for index, call in enumerate(choice.delta.tool_calls or ()):
                 call.index = index  # whole calls are not numbered

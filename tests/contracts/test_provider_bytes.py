@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import traceback
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -24,7 +25,7 @@ from providers.contract import (
 from providers.sse import MAX_EVENT
 from tests.support.providers import KEY, PATIENT, asking, opened, receive
 from tests.support.scripted_server import Answer, ScriptedServer, Step
-from tests.support.wires import CALLED, CITED, INPUT_TOKENS, WIRES, Wire, answer
+from tests.support.wires import CALLED, CITED, INPUT_TOKENS, WIRES, OpenAIWire, Wire, answer
 
 
 @pytest.fixture(params=WIRES, ids=lambda wire: wire.kind)
@@ -52,6 +53,51 @@ async def test_characters_survive_being_cut(wire: Wire, server: ScriptedServer) 
     assert [type(delta).__name__ for delta in received.deltas[-2:]] == ["UsageReport", "Finish"]
     assert received.usage is not None
     assert (received.usage.input, received.usage.output) == (INPUT_TOKENS, len(pieces))
+
+
+async def test_characters_survive_being_cut_by_their_server(wire: Wire, server: ScriptedServer) -> None:
+    """One event ends with the escape of half a character, a later one begins with the other half."""
+    cut = {b"<": rb"\ud83d", b">": rb"\ude00"}
+    events = answer(wire, ["Yes <", ">! ", "<", "", ">"])
+    for mark, half in cut.items():
+        events = [event.replace(mark, half) for event in events]
+    server.script(Answer(events))
+    async with opened(wire, server.url + wire.base_path) as provider:
+        received = await receive(provider.stream(asking("Well?")))
+    assert (received.error, received.text) == (None, "Yes 😀! 😀")
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_counts_that_are_null_are_no_account(wire: Wire, server: ScriptedServer, streams: bool) -> None:
+    """The answer is whole, and nobody says that it cost nothing."""
+    body = b"".join(answer(wire, ["Yes"])) if streams else wire.whole("Yes", 5)
+    nulls = re.sub(rb'("(?:prompt|completion|input|output)_tokens"): \d+', rb"\1: null", body)
+    assert nulls != body
+    server.script(Answer([nulls]))
+    async with opened(wire, server.url + wire.base_path, streams=streams) as provider:
+        received = await receive(provider.stream(asking("Well?")))
+    assert (received.error, received.text, received.usage) == (None, "Yes", None)
+    assert len(received.finishes) == 1
+
+
+async def test_calls_side_by_side_need_no_number(server: ScriptedServer) -> None:
+    """Some servers of OpenAI's protocol send none, or null, or the same for all, and some fields as null."""
+    wire = OpenAIWire()
+    whole = b"".join(wire.rich("Yes"))
+    numbers = {
+        "none": re.sub(rb'"index": \d, ("id"|"function")', rb"\1", whole),
+        "null": re.sub(rb'"index": \d, ("id"|"function")', rb'"index": null, \1', whole),
+        "the same": whole.replace(b'"index": 1', b'"index": 0'),
+        "null beside": whole.replace(b'"choices": []', b'"choices": null'),
+    }
+    for body in numbers.values():
+        assert body != whole
+        server.script(Answer([body]))
+        async with opened(wire, server.url + wire.base_path) as provider:
+            received = await receive(provider.stream(asking("Well?")))
+        assert received.error is None
+        calls = [delta for delta in received.deltas if isinstance(delta, ToolCallDelta)]
+        assert calls == [ToolCallDelta(name, name, '{"at": 1}') for name in CALLED]
 
 
 async def test_a_line_of_two_megabytes_is_taken(wire: Wire, server: ScriptedServer) -> None:
