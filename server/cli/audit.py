@@ -9,13 +9,14 @@ from rich.table import Table
 from realtime.lifetimes import lasting
 from realtime.redis import command_client
 from server import wiring
+from server.cli.progress import Progress
 from server.domain.conservation import findings
 from server.domain.kept_quotas import accounting
 from server.domain.stored_story import Finding
 from server.settings import Settings
 from server.storage.allowances import stored_accounts
 from server.storage.database import database
-from server.storage.stories import stories, strays
+from server.storage.stories import how_many, stories, strays
 
 _MOST = 100
 
@@ -27,10 +28,13 @@ async def audit(settings: Settings, young_seconds: float) -> int:
     found: list[Finding] = []
     conversations = replies = 0
     async with database(settings.mongodb_url, settings.mongodb_database) as client:
-        async for story in stories(client):
-            conversations += 1
-            replies += len(story.replies)
-            found += findings(story, wiring.now(), timedelta(seconds=young_seconds))
+        with Progress() as progress:
+            total = await how_many()
+            async for story in stories(client):
+                conversations += 1
+                replies += len(story.replies)
+                found += findings(story, wiring.now(), timedelta(seconds=young_seconds))
+                progress(conversations, total, "conversations checked")
         if settings.quota_replies is not None or settings.quota_tokens is not None:
             async for stored in stored_accounts(client):
                 found += accounting(stored)

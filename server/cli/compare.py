@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from server import wiring
+from server.cli.progress import Progress
 from server.settings import Settings
 from server.storage.comparison import Comparison, Difference
 from server.storage.database import database
+from server.storage.stories import how_many
 
 _MOST = 100
 
@@ -18,11 +20,14 @@ async def compare(settings: Settings, conversations: Sequence[str], say: Callabl
     events = documents = 0
     found: list[Difference] = []
     async with database(settings.mongodb_url, settings.mongodb_database) as client:
-        async for one in Comparison(client, settings.mongodb_database).run(conversations):
-            compared.add(one.conversation)
-            events += one.events
-            documents += one.documents
-            found += one.differences
+        with Progress() as progress:
+            total = len(conversations) or await how_many()
+            async for one in Comparison(client, settings.mongodb_database).run(conversations):
+                compared.add(one.conversation)
+                events += one.events
+                documents += one.documents
+                found += one.differences
+                progress(len(compared), total, "conversations compared")
     for one in found[:_MOST]:
         say(f"{one.collection} {one.document} {one.field}: stored {one.stored!r}, replayed {one.replayed!r}")
     if len(found) > _MOST:

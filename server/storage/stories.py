@@ -18,6 +18,12 @@ _BATCH = 100
 _EVENT = {"stream": 1, "version": 1, "type": 1, "data.reply": 1}
 
 
+async def how_many() -> int:
+    """Conversations that are stored, about. Errors: `Unavailable`."""
+    async with reachable():
+        return await ConversationDocument.collection().estimated_document_count()
+
+
 async def stories(client: Client) -> AsyncIterator[Story]:
     """Each conversation as it was at one moment, however much is written meanwhile. Errors: `Unavailable`."""
     after = ""

@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import os
+import re
 import socket
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,6 +38,30 @@ async def test_a_token_for_nobody(house: House) -> None:
     for nobody in ("", "x" * 129):
         code, printed = await run(house, "token", "--user", nobody)
         assert (code, "1 to 128 characters" in printed) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["audit", "compare"])
+async def test_a_long_command_tells_how_far_it_has_come(house: House, ada: Http, command: str) -> None:
+    """On a line of the terminal that is gone in the end; nothing of it where stderr goes to a file."""
+    conversation = await ada.conversation()
+    arguments = [command] if command == "audit" else [command, conversation]
+    code, printed = await run(house, *arguments)
+    assert "\x1b" not in printed
+    ours, theirs = os.openpty()
+    argv = [sys.executable, "-m", "server", *arguments]
+    process = await asyncio.create_subprocess_exec(
+        *argv, env=house.environment, stdout=asyncio.subprocess.DEVNULL, stderr=theirs
+    )
+    os.close(theirs)
+    seen = b""
+    with suppress(OSError):  # at its end, of a terminal that nobody writes to any more
+        while chunk := await asyncio.to_thread(os.read, ours, 4096):
+            seen += chunk
+    os.close(ours)
+    assert await process.wait() == code
+    first, *_, last = seen.decode().split("\r\x1b[K")[1:]
+    assert re.fullmatch(r"1 of [\d,]+ conversations \w+ …", first)
+    assert last == ""
 
 
 async def test_the_events_of_nothing(house: House) -> None:
