@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     auth_issuer: str | None = Field(default=None, alias="CHAT_AUTH_ISSUER")
     """What the tokens of that service must say; anything by default."""
     sockets_per_user: int | None = Field(default=None, ge=1, alias="CHAT_SOCKETS_PER_USER")
-    writes_per_second: float = Field(default=50.0, gt=0, alias="CHAT_WRITES_PER_SECOND")
+    writes_per_second: float = Field(default=500.0, gt=0, alias="CHAT_WRITES_PER_SECOND")
     drain_seconds: float = Field(default=3.0, ge=0, le=600, alias="CHAT_DRAIN_SECONDS")
     workers: int = Field(default=1, ge=0, le=64, alias="CHAT_WORKERS")
     worker_concurrency: int = Field(default=64, ge=1, le=10_000, alias="CHAT_WORKER_CONCURRENCY")

@@ -106,3 +106,31 @@ def test_a_second_message_waits(tab: Tab) -> None:
     expect(tab.replies.first).to_have_attribute("data-status", "cancelled")
     tab.ended()
     expect(tab.page.locator(".behind")).to_have_count(0)
+
+
+def test_a_message_is_put_away(visitor: Visitor, tab: Tab) -> None:
+    """It is folded, in every tab, also after a reload; whoever unfolds it reads it, and takes it out again."""
+    tab.say("Say yes.")
+    reply = tab.ended()
+    other = visitor.tab().open(f"#/c/{tab.conversation}")
+    said = tab.page.locator(".message.said").first
+    words = said.get_by_text("Say yes.")
+    said.hover()
+    said.get_by_role("button", name="Put away").click()
+    for each in (tab, other):
+        expect(each.page.locator(".message.said .bubble").get_by_text("Say yes.")).to_be_hidden()
+    expect(said.get_by_role("button", name="Edit")).to_have_count(0)
+    assert tab.stored()[0]["archived"] is True
+    said.get_by_text("Put away", exact=True).first.focus()
+    tab.page.keyboard.press("Enter")
+    expect(words).to_be_visible()
+    reply.hover()
+    reply.get_by_role("button", name="Put away").click()
+    expect(reply.locator("details.away")).to_be_visible()
+    tab.page.reload()
+    expect(words).to_be_hidden()
+    said.hover()
+    said.get_by_role("button", name="Take out").click()
+    for each in (tab, other):
+        expect(each.page.locator(".message.said .bubble").get_by_text("Say yes.")).to_be_visible()
+    assert [message["archived"] for message in tab.stored()] == [False, True]

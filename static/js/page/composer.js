@@ -54,8 +54,7 @@ export function Composer({ salon, state, about, conversation, field, onSend, onE
         rows="1"
         placeholder=${placeholder(salon, state, about)}
         enterkeyhint="send"
-        autocomplete="off"
-        dir="auto"
+        autocomplete="off" dir="auto"
         value=${text}
         onInput=${input}
         onKeyDown=${key}

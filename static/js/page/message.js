@@ -31,18 +31,20 @@ function Said({ salon, conversation, message, editing, onEdit, onDialog }) {
   const takeBack = () => onDialog({ name: "take back", conversation: conversation.id, message: message.id });
   const own = message.user === salon.client.user;
   const mine = own && !message.retracted;
+  const stands = !message.retracted;
   const kind = `message said${editing ? " editing" : ""}${own ? "" : " theirs"}`;
   return html`
     <li class=${kind} data-message=${message.id} data-status=${message.status}>
       ${editing
         ? html`<${Editor} message=${message} onDone=${done} />`
         : html`<article class="bubble" aria-label=${own ? "You said" : "Somebody else said"} title=${exactly(message.created_at)}>
-            ${message.retracted ? html`<p class="retracted">Taken back</p>` : html`<${Prose} text=${message.text} />`}
+            ${stands ? html`<${Away} message=${message}><${Prose} text=${message.text} /><//>` : html`<p class="retracted">Taken back</p>`}
           </article>`}
       ${!editing &&
       html`<footer class="tools">
         <${Versions} salon=${salon} conversation=${conversation} message=${message} />
-        ${mine && html`<button class="tool" onClick=${() => onEdit(message.id)}><${Icon} name="pencil" />Edit</button>`}
+        ${mine && !message.archived && html`<button class="tool" onClick=${() => onEdit(message.id)}><${Icon} name="pencil" />Edit</button>`}
+        ${stands && html`<${PutAway} salon=${salon} conversation=${conversation} message=${message} />`}
         ${mine && html`<button class="tool" onClick=${takeBack}><${Icon} name="trash" />Take back</button>`}
       </footer>`}
     </li>
@@ -72,17 +74,19 @@ export function Pending({ salon, conversation, entry }) {
 function Reply({ salon, conversation, message, character, last }) {
   const ended = hasEnded(message);
   const name = character?.name ?? "Tertulia";
-  const again = message.reply_to && ended && !message.retracted ? () => salon.regenerate(conversation.id, message.id) : null;
+  const again = message.reply_to && ended && !message.retracted && !message.archived ? () => salon.regenerate(conversation.id, message.id) : null;
   const waits = useWatched(conversation, ({ transcript }) => message.status === "queued" && inFlight(transcript)?.id !== message.id);
   const waiting = !message.reasoning && html`<${Waiting} behind=${waits} />`;
   return html`
     <li class=${ended ? "message reply" : "message reply live"} data-message=${message.id} data-status=${message.status} aria-busy=${!ended}>
       <${Portrait} character=${character} />
       <article aria-label=${`${name} said`}>
-        ${message.reasoning && html`<${Reasoning} text=${message.reasoning} thinking=${!message.text && !ended} />`}
-        ${message.text ? html`<${Prose} text=${message.text} live=${!ended} waiting=${waiting} />` : !ended && waiting}
-        <${Calls} message=${message} />
-        <${Sources} citations=${message.citations} />
+        <${Away} message=${message}>
+          ${message.reasoning && html`<${Reasoning} text=${message.reasoning} thinking=${!message.text && !ended} />`}
+          ${message.text ? html`<${Prose} text=${message.text} live=${!ended} waiting=${waiting} />` : !ended && waiting}
+          <${Calls} message=${message} />
+          <${Sources} citations=${message.citations} />
+        <//>
         ${message.status === "failed" && html`<${Failure} message=${message} onAgain=${again} />`}
         ${message.retracted && html`<p class="retracted">Taken back</p>`}
         ${message.status === "cancelled" && !message.text && !message.retracted && html`<p class="stopped">Stopped before a word was said.</p>`}
@@ -94,6 +98,19 @@ function Reply({ salon, conversation, message, character, last }) {
       </article>
     </li>
   `;
+}
+
+/** What was put away is folded: it is there for people, and for nobody else. */
+function Away({ message, children }) {
+  if (!message.archived) return children;
+  return html`<details class="away"><summary>Put away</summary>${children}</details>`;
+}
+
+function PutAway({ salon, conversation, message }) {
+  const { archived = false } = message;
+  const title = archived ? "Models read it again, and search finds it" : "Keep it where no model reads it, and no search finds it";
+  const put = () => salon.putAway(conversation.id, message.id, !archived);
+  return html`<button class="tool" title=${title} onClick=${put}><${Icon} name="archive" />${archived ? "Take out" : "Put away"}</button>`;
 }
 
 function Waiting({ behind }) {
@@ -139,6 +156,7 @@ function Tools({ salon, conversation, message, last, onAgain }) {
       <${Versions} salon=${salon} conversation=${conversation} message=${message} />
       ${message.text && html`<button class="tool" onClick=${copy}><${Icon} name=${copied ? "check" : "copy"} />${copied ? "Copied" : "Copy"}</button>`}
       ${onAgain && html`<button class="tool" onClick=${onAgain}><${Icon} name="retry" />Again</button>`}
+      ${!message.retracted && html`<${PutAway} salon=${salon} conversation=${conversation} message=${message} />`}
       ${about && html`<span class="tools-about" title=${exactly(message.created_at)}>${about}</span>`}
     </footer>
   `;

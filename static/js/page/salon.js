@@ -271,6 +271,10 @@ export class Salon {
     await this.attempt(() => this.client.conversation(id).retract(message));
   }
 
+  async putAway(id, message, archived) {
+    await this.attempt(() => this.client.conversation(id).archive(message, archived));
+  }
+
   rename(id, title) {
     return this.#change(id, { title });
   }
