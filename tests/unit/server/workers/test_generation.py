@@ -110,9 +110,8 @@ async def test_tokens_are_looked_for_as_seldom_as_text_gathers() -> None:
     finally:
         await stopped([publishing])
     assert generation.text == "<0><1><2><3>"
-    first, *others = (later - sooner for sooner, later in pairwise(answers.asked))
-    assert first >= 0.4 * pause  # to its place in the grid
-    assert all(gap >= 0.8 * pause for gap in others)
+    # A look that comes late does not move the next one; but that is never less than half a pause away.
+    assert all(later - sooner >= 0.45 * pause for sooner, later in pairwise(answers.asked))
 
 
 class AtOnce:
