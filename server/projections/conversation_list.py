@@ -13,15 +13,14 @@ from pymongo.asynchronous.database import AsyncDatabase
 from server.projections.contract import Fact, Side
 from server.projections.touched import touched
 from server.storage.database import reachable
-from server.storage.documents import ConversationDocument
-from server.storage.lists import COLLECTION, row_of
+from server.storage.list_rows import ROWS, Seen, look
 
 
 class Listeners(Protocol):
     """Who is told that a list has changed."""
 
-    async def changed(self, people: Mapping[str, Sequence[str]], before: Mapping[str, Sequence[str]]) -> None:
-        """By conversation: who takes part now, and who did before. It raises nothing: a list can be asked for."""
+    async def changed(self, seen: Sequence[Seen]) -> None:
+        """These conversations. It raises nothing: a list can be asked for."""
         ...
 
 
@@ -37,49 +36,41 @@ class ConversationList:
 
     def rows(self, side: Side) -> AsyncCollection[dict[str, Any]]:
         """The collection behind a side."""
-        return self._database[COLLECTION if side == "live" else f"{COLLECTION}_next"]
+        return self._database[ROWS if side == "live" else f"{ROWS}_next"]
 
     async def prepare(self, side: Side) -> None:
         """See the port."""
         if side == "next":
             async with reachable():
                 await self.rows(side).drop()
-                await self._database.create_collection(f"{COLLECTION}_next")
+                await self._database.create_collection(f"{ROWS}_next")
 
     async def apply(self, facts: Sequence[Fact], side: Side) -> None:
         """See the port."""
         found = touched(facts)
         if not found:
             return
-        names = list(found)
+        listeners = self._listeners if side == "live" else None
         async with reachable():
-            fields = {"owner": 1, "members": 1, "version": 1, "deleted": 1}
-            cursor = ConversationDocument.collection().find({"_id": {"$in": names}}, fields)
-            conversations = {one["_id"]: one async for one in cursor}
-            before = await self._people(names, side)
-            people: dict[str, list[str]] = {}
-            writes: list[UpdateOne | DeleteOne] = []
-            for name, one in conversations.items():
-                if one["deleted"]:
-                    people[name] = []
-                    writes.append(DeleteOne({"_id": name}))
-                    continue
-                people[name] = list(dict.fromkeys([one["owner"], *one["members"]]))
-                row = await row_of(name, one["version"]) | {"people": people[name]}
-                writes.append(_not_back(row))
-            if writes:
-                await self.rows(side).bulk_write(writes, ordered=False)
-        if side == "live" and self._listeners is not None:
-            await self._listeners.changed(people, {name: before.get(name, []) for name in people})
+            seen = await look(list(found), self.rows(side).name if listeners else None)
+        # Before the rows are written, which say who took part until now: whoever dies in between tells it again.
+        # What a person has read is told as it was a moment ago, too, and no later than has to be.
+        if listeners is not None and seen:
+            await listeners.changed(seen)
+        async with reachable():
+            if seen:
+                await self.rows(side).bulk_write([_write(one) for one in seen], ordered=False)
 
     async def swap(self) -> None:
         """See the port."""
         async with reachable():
-            await self.rows("next").rename(COLLECTION, dropTarget=True)
+            await self.rows("next").rename(ROWS, dropTarget=True)
 
-    async def _people(self, names: Sequence[str], side: Side) -> dict[str, list[str]]:
-        cursor = self.rows(side).find({"_id": {"$in": names}}, {"people": 1})
-        return {row["_id"]: row.get("people", []) async for row in cursor}
+
+def _write(seen: Seen) -> UpdateOne | DeleteOne:
+    if seen.conversation["deleted"]:
+        return DeleteOne({"_id": seen.row["_id"]})
+    return _not_back(seen.row | {"people": seen.people})
 
 
 def _not_back(row: Mapping[str, Any]) -> UpdateOne:

@@ -94,10 +94,13 @@ class PlaceDocument(StoredDocument):
     read: int = 0
     pinned: bool = False
 
-    @staticmethod
-    def named(user: str, conversation: str) -> str:
+    BETWEEN: ClassVar = " "
+    """Of the two names in the id."""
+
+    @classmethod
+    def named(cls, user: str, conversation: str) -> str:
         """The id of the one document of a person and a conversation."""
-        return f"{conversation} {user}"
+        return f"{conversation}{cls.BETWEEN}{user}"
 
     class Settings:
         """Beanie's."""

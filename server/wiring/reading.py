@@ -21,7 +21,6 @@ from server.settings import Settings
 from server.storage.database import Client
 from server.storage.event_feed import EventFeed
 from server.storage.event_tail import EventTail
-from server.storage.lists import Lists
 from server.workers.follower import Follower
 from server.workers.list_notices import ListNotices
 
@@ -77,5 +76,5 @@ def followers(
 ) -> list[Follower | EventTail]:
     """One for each projection, and what they read together."""
     tail, places = EventTail(EventFeed()), checkpoints(settings, client)
-    all_of_them = projections(settings, client, engine, ListNotices(log, Lists()))
+    all_of_them = projections(settings, client, engine, ListNotices(log))
     return [tail, *(Follower(one, tail, places, holder) for one in all_of_them)]

@@ -1,15 +1,15 @@
 """Tells people that their list of conversations has changed: on a topic of their own, live on all their devices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 
 from realtime.errors import Unavailable as EngineAway
 from realtime.log.contract import Log, Record
 from server.domain import wire
-from server.domain.errors import Unavailable
-from server.domain.listed import Listed, topic_of
-from server.storage.lists import Lists
+from server.domain.listed import topic_of
+from server.storage.list_rows import Seen
+from server.storage.lists import listed, own_part
 
 _log = structlog.get_logger(__name__)
 
@@ -17,30 +17,29 @@ _log = structlog.get_logger(__name__)
 class ListNotices:
     """`server.projections.conversation_list.Listeners`. A notice that is lost is made up for by the next snapshot."""
 
-    def __init__(self, log: Log, lists: Lists) -> None:
+    def __init__(self, log: Log) -> None:
         self._log = log
-        self._lists = lists
 
-    async def changed(self, people: Mapping[str, Sequence[str]], before: Mapping[str, Sequence[str]]) -> None:
+    async def changed(self, seen: Sequence[Seen]) -> None:
         """See the port."""
-        pairs = [(user, name) for name, users in people.items() for user in users]
         records: dict[str, list[Record]] = {}
+        for one in seen:
+            for event in _notices(one):
+                records.setdefault(event.conversation, []).append(Record(event.body()))
         try:
-            items = await self._lists.many(pairs)
-            for (user, name), item in zip(pairs, items, strict=True):
-                records.setdefault(topic_of(user), []).append(Record(notice(user, name, item)))
-            for name, users in before.items():
-                for user in set(users) - set(people[name]):
-                    records.setdefault(topic_of(user), []).append(Record(notice(user, name, None)))
             if records:
                 await self._log.append_many(list(records.items()))
-        except (EngineAway, Unavailable) as error:
+        except EngineAway as error:
             _log.warning("lists have changed, and nobody was told", people=len(records), error=str(error))
 
 
-def notice(user: str, conversation: str, item: Listed | None) -> bytes:
-    """A line of a list as it is now; without one, that there is none any more."""
-    topic = topic_of(user)
-    if item is None:
-        return wire.ListRemoved(conversation=topic, item=conversation).body()
-    return wire.ListChanged(conversation=topic, item=item.model_dump(mode="json")).body()
+def _notices(seen: Seen) -> Iterator[wire.Event]:
+    """To each person: the line of this conversation as it is now, or that there is none any more."""
+    if seen.people:
+        about = (seen.conversation, seen.row, seen.places)
+        # Of a crowd in one conversation, all see the same but for what is each one's own.
+        line = listed(seen.people[0], *about).model_dump(mode="json")
+        for user in seen.people:
+            yield wire.ListChanged(conversation=topic_of(user), item=line | own_part(user, *about))
+    for user in set(seen.before) - set(seen.people):
+        yield wire.ListRemoved(conversation=topic_of(user), item=seen.conversation["_id"])

@@ -11,7 +11,7 @@ from server.search.mongodb import MongoSearch
 from server.storage.apply import stored
 from server.storage.database import Client
 from server.storage.documents import ConversationDocument, MessageDocument
-from server.storage.lists import COLLECTION, row_of
+from server.storage.list_rows import ROWS, rows_of
 
 READER = "usr_reader"
 """Has a tenth of all messages; the others share the rest."""
@@ -78,7 +78,7 @@ class Library:
             batch = found[start : start + _BATCH]
             await MessageDocument.collection().insert_many([stored(one) for one in batch], ordered=False)
             await engine.put([_searched(one, user) for one in batch])
-        await client[database][COLLECTION].insert_one(await row_of(conversation, count))
+        await client[database][ROWS].insert_one((await rows_of([conversation]))[conversation])
 
     def _messages(self, user: str, conversation: str, count: int) -> Iterator[MessageDocument]:
         parent: str | None = None

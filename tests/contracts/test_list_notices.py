@@ -1,0 +1,148 @@
+"""What people are told of their lists: each the line that he would read himself; who has left, that there is none."""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from realtime.errors import Unavailable
+from realtime.log.contract import Record
+from server.domain.listed import Place, topic_of
+from server.projections.conversation_list import ConversationList
+from server.storage.event_feed import EventFeed
+from server.storage.list_rows import ROWS
+from server.storage.lists import Lists
+from server.storage.writes import Writes
+from server.workers.list_notices import ListNotices
+from tests.support.reading import ADA, GRACE, Library, library, message_of, reply_of
+
+LINUS = "usr_linus"
+
+
+@dataclass
+class Told:
+    """A log that keeps what it is told, by topic."""
+
+    heard: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    away: bool = False
+
+    async def append_many(self, records: Sequence[tuple[str, Sequence[Record]]]) -> None:
+        """As the log's."""
+        if self.away:
+            raise Unavailable
+        for topic, said in records:
+            self.heard.setdefault(topic, []).extend(json.loads(one.body) for one in said)
+
+
+@dataclass
+class Listening:
+    """A house, its list of conversations, and whoever is told."""
+
+    house: Library
+    told: Told
+    listed: ConversationList
+
+    async def follow(self) -> dict[str, list[dict[str, Any]]]:
+        """Apply all that has happened so far, once more, and say what was told of it."""
+        self.told.heard = {}
+        async for batch in EventFeed().stored(500):
+            await self.listed.apply(batch, "live")
+        return self.told.heard
+
+
+@pytest.fixture
+async def listening(mongodb_url: str) -> AsyncGenerator[Listening]:
+    """Give a database of the test's own."""
+    async with library(mongodb_url) as house:
+        told = Told()
+        notices = ListNotices(told)  # pyright: ignore[reportArgumentType]: the one method that is asked of it
+        yield Listening(house, told, ConversationList(house.client[house.name], notices))
+
+
+async def read_by_hand(user: str, *conversations: str) -> list[dict[str, Any]]:
+    """The notices that say what somebody would read."""
+    items = [await Lists().one(user, one) for one in conversations]
+    about = {"type": "list.changed", "conversation": topic_of(user)}
+    return [about | {"item": item.model_dump(mode="json")} for item in items if item is not None]
+
+
+async def test_everybody_is_told_what_he_would_read(listening: Listening) -> None:
+    """What is unread, and what is pinned, is each one's own; the rest is what all see."""
+    house = listening.house
+    talk, other = await house.begin(members=[GRACE, LINUS]), await house.begin()
+    await house.say(talk, "The observatory is closed", GRACE)
+    reply = reply_of(await house.say(talk, "x" * 300, reply=True))
+    await house.end(talk, reply, "It opens tomorrow, says " + "the keeper " * 30)
+    taken_back = message_of(await house.say(talk, "Never mind", LINUS))
+    await house.retract(talk, taken_back, LINUS)
+    await house.say(other, "To myself")
+    await Writes().set_place(GRACE, talk, Place(read=2, pinned=True))
+    heard = await listening.follow()
+    assert heard == {topic_of(GRACE): await read_by_hand(GRACE, talk)} | {
+        topic_of(LINUS): await read_by_hand(LINUS, talk),
+        topic_of(ADA): await read_by_hand(ADA, talk, other),
+    }
+    [line] = [said["item"] for said in heard[topic_of(GRACE)]]
+    assert (line["unread"], line["pinned"], line["last"]["id"], len(line["last"]["text"])) == (
+        2,
+        True,
+        reply,
+        200,
+    )
+    assert [said["item"]["unread"] for said in heard[topic_of(ADA)]] == [2, 0]
+    assert [said["item"]["unread"] for said in heard[topic_of(LINUS)]] == [0]
+
+
+async def test_who_has_left_is_told_so(listening: Listening) -> None:
+    """Once, by the change that took him out; and everybody, when it is gone altogether."""
+    house = listening.house
+    talk = await house.begin(members=[GRACE, LINUS])
+    await house.say(talk, "hello")
+    await listening.follow()
+    await house.change(talk, members=[LINUS])
+    heard = await listening.follow()
+    gone = {"type": "list.removed", "item": talk}
+    assert heard.pop(topic_of(GRACE)) == [gone | {"conversation": topic_of(GRACE)}]
+    assert set(heard) == {topic_of(ADA), topic_of(LINUS)}
+    assert topic_of(GRACE) not in await listening.follow()
+    await house.delete(talk)
+    assert await listening.follow() == {
+        topic_of(user): [gone | {"conversation": topic_of(user)}] for user in (ADA, LINUS)
+    }
+    assert await house.rows(ROWS) == []
+
+
+async def test_who_dies_before_the_row_is_written_tells_it_again(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row says who took part until now: it is written last."""
+    house = listening.house
+    talk = await house.begin(members=[GRACE])
+    await listening.follow()
+    await house.change(talk, members=[])
+
+    class Died(Exception):
+        """As if it were killed."""
+
+    async def die(*_: object) -> None:
+        raise Died
+
+    with monkeypatch.context() as dying:
+        dying.setattr(ListNotices, "changed", die)
+        with pytest.raises(Died):
+            await listening.follow()
+    assert (await listening.follow())[topic_of(GRACE)] == [
+        {"type": "list.removed", "conversation": topic_of(GRACE), "item": talk}
+    ]
+
+
+async def test_a_log_that_is_away_holds_nothing_up(listening: Listening) -> None:
+    """The rows are written, and who looks next finds them."""
+    talk = await listening.house.begin()
+    await listening.house.say(talk, "hello")
+    listening.told.away = True
+    assert await listening.follow() == {}
+    [row] = await listening.house.rows(ROWS)
+    assert (row["_id"], row["people"], row["last"]["text"]) == (talk, [ADA], "hello")
