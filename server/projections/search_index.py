@@ -37,21 +37,28 @@ class SearchIndex:
     async def apply(self, facts: Sequence[Fact], side: Side) -> None:
         """See the port."""
         found = touched(facts)
-        if not found:
-            return
-        readers = await _readers(list(found))
+        whole = [name for name, what in found.items() if what.all or what.readers or what.deleted]
+        readers = await _readers(whole) if whole else {}
+        gone = {name for name in whole if name not in readers}
         single: list[str] = []
-        for conversation, what in found.items():
-            if conversation not in readers:
-                await self._engine.remove_conversation(conversation, side)
-            elif what.all or (what.readers and await self._has_others(conversation, readers, side)):
-                async for batch in _batches({"conversation": conversation}):
-                    await self._put(batch, readers, side)
+        for name, what in found.items():
+            if name in gone:
+                continue
+            others = what.readers and await self._has_others(name, readers, side)
+            if what.all or others:
+                async for batch in _batches({"conversation": name}):
+                    documents = [(message, readers[name]) for message in batch]
+                    await self._put(documents, side, same_readers=not others)
             else:
                 single += what.messages
         if single:
-            async for batch in _batches({"_id": {"$in": single}}):
-                await self._put(batch, readers, side)
+            async for batch in _batches({"_id": {"$in": single}}, _WITH_READERS):
+                gone |= {message["conversation"] for message in batch if not message["among"]}
+                documents = [(message, _people(message["among"][0])) for message in batch if message["among"]]
+                # Whoever leaves is an event of its own: it finds what was put here, and it alone looks for it.
+                await self._put(documents, side, same_readers=True)
+        for name in gone:
+            await self._engine.remove_conversation(name, side)
 
     async def swap(self) -> None:
         """See the port."""
@@ -64,19 +71,21 @@ class SearchIndex:
         return known is not None and known != frozenset(readers[conversation])
 
     async def _put(
-        self, messages: list[dict[str, Any]], readers: Mapping[str, tuple[str, ...]], side: Side
+        self,
+        messages: Sequence[tuple[dict[str, Any], tuple[str, ...]]],
+        side: Side,
+        *,
+        same_readers: bool,
     ) -> None:
-        wanted = [message for message in messages if _is_found(message)]
-        kept = {message["_id"] for message in wanted}
-        documents = await asyncio.to_thread(self._documents, wanted, readers)
-        await self._engine.put(documents, side)
-        gone = [message["_id"] for message in messages if message["_id"] not in kept]
-        await self._engine.remove(gone, side)
+        """Each message with its readers."""
+        wanted = [one for one in messages if _is_found(one[0])]
+        if wanted:
+            documents = await asyncio.to_thread(self._documents, wanted)
+            await self._engine.put(documents, side, same_readers=same_readers)
+        await self._engine.remove([message["_id"] for message, _ in messages if not _is_found(message)], side)
 
-    def _documents(
-        self, messages: list[dict[str, Any]], readers: Mapping[str, tuple[str, ...]]
-    ) -> list[SearchDocument]:
-        return [self._document(message, readers[message["conversation"]]) for message in messages]
+    def _documents(self, messages: Sequence[tuple[dict[str, Any], tuple[str, ...]]]) -> list[SearchDocument]:
+        return [self._document(message, readers) for message, readers in messages]
 
     def _document(self, message: Mapping[str, Any], readers: tuple[str, ...]) -> SearchDocument:
         said = self._enricher(message["text"])
@@ -101,22 +110,47 @@ def _is_found(message: Mapping[str, Any]) -> bool:
     return bool(message["text"].strip()) and message.get("chosen", True) and not gone
 
 
+def _people(conversation: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([conversation["owner"], *conversation["members"]]))
+
+
 async def _readers(conversations: list[str]) -> dict[str, tuple[str, ...]]:
     """Who takes part in each of these that is not deleted."""
     wanted = {"_id": {"$in": conversations}, "deleted": False}
     async with reachable():
-        cursor = ConversationDocument.collection().find(wanted, {"owner": 1, "members": 1})
-        found = await cursor.to_list()
-    return {one["_id"]: tuple(dict.fromkeys([one["owner"], *one["members"]])) for one in found}
+        found = await ConversationDocument.collection().find(wanted, _PARTS).to_list()
+    return {one["_id"]: _people(one) for one in found}
 
 
-async def _batches(wanted: Mapping[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
+async def _batches(
+    wanted: Mapping[str, Any], more: Sequence[Mapping[str, Any]] = ()
+) -> AsyncIterator[list[dict[str, Any]]]:
     batch: list[dict[str, Any]] = []
-    async with reachable(), MessageDocument.collection().find(wanted) as cursor:
-        async for message in cursor:
-            batch.append(message)
-            if len(batch) == _AT_ONCE:
-                yield batch
-                batch = []
+    async with reachable():
+        pipeline = [{"$match": wanted}, {"$project": _FIELDS}, *more]
+        async with await MessageDocument.collection().aggregate(pipeline, batchSize=_AT_ONCE) as cursor:
+            async for message in cursor:
+                batch.append(message)
+                if len(batch) == _AT_ONCE:
+                    yield batch
+                    batch = []
     if batch:
         yield batch
+
+
+_PARTS = {"owner": 1, "members": 1}
+_FIELDS = dict.fromkeys(
+    ("conversation", "seq", "user", "role", "text", "created_at", "chosen", "retracted"), 1
+)
+_WITH_READERS: list[dict[str, Any]] = [
+    {
+        "$lookup": {
+            "from": ConversationDocument.Settings.name,
+            "localField": "conversation",
+            "foreignField": "_id",
+            "pipeline": [{"$match": {"deleted": False}}, {"$project": _PARTS}],
+            "as": "among",
+        }
+    }
+]
+"""Beside each message, its conversation, unless that was deleted."""

@@ -135,8 +135,13 @@ class SearchEngine(Protocol):
         """Make an index ready; `next` is emptied."""
         ...
 
-    async def put(self, documents: Sequence[SearchDocument], side: Side = "live") -> None:
-        """Add documents, or replace those of the same id. They can be found soon after this returns."""
+    async def put(
+        self, documents: Sequence[SearchDocument], side: Side = "live", *, same_readers: bool = False
+    ) -> None:
+        """Add documents, or replace those of the same id. They can be found soon after this returns.
+
+        `same_readers` says that nobody may find an earlier one who may not find this: whoever left is not looked for.
+        """
         ...
 
     async def remove(self, messages: Sequence[str], side: Side = "live") -> None:

@@ -100,8 +100,10 @@ class MeiliSearch:
                 await self._done(await self._index(side).delete(), missing=True)
             await self._made(side)
 
-    async def put(self, documents: Sequence[SearchDocument], side: Side = "live") -> None:
-        """See the port."""
+    async def put(
+        self, documents: Sequence[SearchDocument], side: Side = "live", *, same_readers: bool = False
+    ) -> None:
+        """See the port. A document has all of its readers, so whoever left is gone in any case."""
         async with answering():
             for batch in _batches([_row(document) for document in documents]):
                 await self._put(batch, side)

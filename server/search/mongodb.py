@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, TEXT, DeleteMany, IndexModel, ReplaceOne
+from pymongo import ASCENDING, DESCENDING, TEXT, IndexModel, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure
@@ -69,17 +69,16 @@ class MongoSearch:
                 await self.rows(side).drop()
             await self.rows(side).create_indexes(_INDEXES)
 
-    async def put(self, documents: Sequence[SearchDocument], side: Side = "live") -> None:
+    async def put(
+        self, documents: Sequence[SearchDocument], side: Side = "live", *, same_readers: bool = False
+    ) -> None:
         """See the port."""
-        writes: list[ReplaceOne[dict[str, Any]] | DeleteMany] = []
-        for document in documents:
-            gone = {"message": document.id, "reader": {"$nin": list(document.readers)}}
-            writes.append(DeleteMany(gone))
-            for reader in document.readers:
-                row = _row(document, reader)
-                writes.append(ReplaceOne({"_id": row["_id"]}, row, upsert=True))
-        if writes:
-            async with reachable():
+        rows = [row for document in documents for row in _rows(document)]
+        async with reachable():
+            if documents and not same_readers:
+                await self.rows(side).delete_many({"$or": _left(documents)})
+            if rows:
+                writes = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows]
                 await self.rows(side).bulk_write(writes, ordered=False)
 
     async def remove(self, messages: Sequence[str], side: Side = "live") -> None:
@@ -171,10 +170,20 @@ class MongoSearch:
         return [row["_id"] async for row in cursor if row["_id"] != beginning]
 
 
-def _row(document: SearchDocument, reader: str) -> dict[str, Any]:
-    return {
-        "_id": f"{reader} {document.id}",
-        "reader": reader,
+def _left(documents: Sequence[SearchDocument]) -> list[dict[str, Any]]:
+    """The rows of those who may not find these any more."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for document in documents:
+        found.setdefault(document.readers, []).append(document.id)
+    return [
+        {"message": {"$in": messages}, "reader": {"$nin": list(readers)}}
+        for readers, messages in found.items()
+    ]
+
+
+def _rows(document: SearchDocument) -> list[dict[str, Any]]:
+    """One for each reader; they differ in no more than that."""
+    said: dict[str, Any] = {
         "message": document.id,
         "conversation": document.conversation,
         "seq": document.seq,
@@ -188,6 +197,7 @@ def _row(document: SearchDocument, reader: str) -> dict[str, Any]:
         "topics": list(document.topics),
         "sentiment": document.sentiment,
     }
+    return [{"_id": f"{reader} {document.id}", "reader": reader} | said for reader in document.readers]
 
 
 def _hit(row: Mapping[str, Any], score: float | None, wanted: Wanted) -> Hit:

@@ -152,6 +152,18 @@ async def test_who_reads_may_change(engine: SearchEngine) -> None:
     assert numbers(await find(engine, "sun")) == [1]
 
 
+async def test_where_nobody_can_have_left_nobody_is_looked_for(engine: SearchEngine) -> None:
+    """What is put so is found as ever, new or in another wording, by all of its readers."""
+    both = (ADA, GRACE)
+    await engine.put([document(1, "the moon", readers=both)], same_readers=True)
+    await engine.put(
+        [document(1, "the sun", readers=both), document(2, "a sun", readers=both)], same_readers=True
+    )
+    for reader in both:
+        assert sorted(numbers(await find(engine, "sun", reader))) == [1, 2]
+        assert numbers(await find(engine, "moon", reader)) == []
+
+
 FILTERS: list[tuple[dict[str, Any], list[int]]] = [
     ({"conversation": f"cnv_{2:032x}"}, [2]),
     ({"user": GRACE}, [3]),

@@ -95,6 +95,19 @@ async def test_who_leaves_finds_nothing_more(house: Library) -> None:
     assert await found(house, "moon") == sorted([*messages, later])
 
 
+async def test_who_leaves_while_others_speak_finds_nothing_more(house: Library) -> None:
+    """Whatever is said just before and just after it, and comes to the index in one batch with it."""
+    conversation = await house.begin(members=[GRACE])
+    first = message_of(await house.say(conversation, "moon"))
+    assert await found(house, "moon", GRACE) == [first]
+    before = message_of(await house.say(conversation, "moon"))
+    await house.change(conversation, members=[])
+    after = message_of(await house.say(conversation, "moon"))
+    assert await found(house, "moon", GRACE) == []
+    assert await found(house, "moon") == sorted([first, before, after])
+    assert await house.engine.readers(conversation) == {ADA}
+
+
 async def test_who_comes_in_finds_what_was_said_before(house: Library) -> None:
     """All of it that is still shown."""
     conversation = await house.begin()
