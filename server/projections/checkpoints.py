@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
+from server.projections.saving import Saving
 from server.storage.database import reachable
 
 Token = Mapping[str, Any]
@@ -63,6 +65,7 @@ class Checkpoints:
     def __init__(self, database: AsyncDatabase[dict[str, Any]], lease_seconds: float = 10.0) -> None:
         self._documents = database[_COLLECTION]
         self._events = database["events"]
+        self._saving = Saving(self._documents)
         self.lease_seconds = lease_seconds
 
     async def take(self, name: str, holder: str, *, by_force: bool = False) -> Hold | None:
@@ -89,22 +92,23 @@ class Checkpoints:
 
     async def save(self, hold: Hold, step: Step) -> None:
         """Move the checkpoint, and keep the lease. Errors: `LeaseLost`."""
-        said: dict[str, Any] = {"token": {"$literal": dict(step.token)}, "until": self._until(), **step.said}
-        said["applied"] = {"$add": [{"$ifNull": ["$applied", 0]}, step.events]}
-        if step.last is not None:
-            said["last"] = {"$max": ["$last", step.last]}  # ids of several processes do not come in order
-        await self._update(hold, said)
+        await self._update(hold, self._moved(step))
+
+    async def save_with_others(self, hold: Hold, step: Step) -> None:
+        """The same, a moment later: with those who follow the same events, in one command. Errors: `LeaseLost`."""
+        change = UpdateOne({"_id": hold.name, "fence": hold.fence}, [{"$set": self._moved(step)}])
+        if not await self._saving(hold.name, hold.fence, change):
+            raise LeaseLost(hold.name)
 
     async def renew(self, hold: Hold) -> None:
         """Keep the lease. Errors: `LeaseLost`."""
         await self._update(hold, {"until": self._until()})
 
     async def release(self, hold: Hold) -> None:
-        """Let somebody else take it at once."""
+        """Let somebody else take it at once. What is still on its way to be saved is nobody's any more."""
+        free = {"$set": {"until": None, "holder": None}, "$inc": {"fence": 1}}
         async with reachable():
-            await self._documents.update_one(
-                {"_id": hold.name, "fence": hold.fence}, {"$set": {"until": None, "holder": None}}
-            )
+            await self._documents.update_one({"_id": hold.name, "fence": hold.fence}, free)
 
     async def forget(self, hold: Hold) -> None:
         """Take a lease's document away altogether."""
@@ -138,6 +142,13 @@ class Checkpoints:
             result = await self._documents.update_one(wanted, [{"$set": said}])
         if result.matched_count == 0:
             raise LeaseLost(hold.name)
+
+    def _moved(self, step: Step) -> dict[str, Any]:
+        said: dict[str, Any] = {"token": {"$literal": dict(step.token)}, "until": self._until(), **step.said}
+        said["applied"] = {"$add": [{"$ifNull": ["$applied", 0]}, step.events]}
+        if step.last is not None:
+            said["last"] = {"$max": ["$last", step.last]}  # ids of several processes do not come in order
+        return said
 
     def _until(self) -> dict[str, Any]:
         return {"$add": ["$$NOW", round(self.lease_seconds * 1000)]}

@@ -90,4 +90,4 @@ class Follower:
         if heard.facts:
             await self._projection.apply(heard.facts, "live")
         last = max((fact.id for fact in heard.facts), default=None)
-        await self._checkpoints.save(hold, Step(heard.token, len(heard.facts), last))
+        await self._checkpoints.save_with_others(hold, Step(heard.token, len(heard.facts), last))

@@ -1,5 +1,6 @@
 """How MongoDB answers what our code really asks: the questions are overheard, and their plans asked for afterwards."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,14 +18,17 @@ _EXPLAINED = {
 
 
 class _Overheard(monitoring.CommandListener):
-    """Reads that were asked while somebody wants to know."""
+    """What was asked while somebody wants to know."""
 
     def __init__(self) -> None:
         self.registered = False
         self.wanted: list[tuple[str, dict[str, Any]]] | None = None
+        self.counted: Counter[str] | None = None
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Keep what can be explained."""
+        """Keep what can be explained, and count all of it."""
+        if self.counted is not None:
+            self.counted[f"{event.command_name} {event.command.get(event.command_name)}"] += 1
         if self.wanted is not None and event.command_name in _EXPLAINED:
             kept = (event.command_name, *_EXPLAINED[event.command_name])
             said = {name: event.command[name] for name in kept if name in event.command}
@@ -60,6 +64,16 @@ class Plan:
         walk = ", ".join(sorted(self.indexes)) or "no index"
         scan = "; A SCAN OF A COLLECTION" if "COLLSCAN" in self.stages else ""
         return f"{walk}: {self.keys:,} keys, {self.documents:,} documents{scan}"
+
+
+async def commands_of(work: Callable[[], Awaitable[Any]]) -> Counter[str]:
+    """Do it, and count the commands that it took: each by its name and its collection."""
+    _overheard.counted = counted = Counter[str]()
+    try:
+        await work()
+    finally:
+        _overheard.counted = None
+    return counted
 
 
 async def plan_of(client: Client, read: Callable[[], Awaitable[Any]]) -> Plan:
