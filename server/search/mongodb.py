@@ -130,8 +130,8 @@ class MongoSearch:
         terms = terms_of(wanted, endings)
         if not terms and not phrase_words(wanted):
             return Found(hits=[], total=0)  # a phrase of signs
-        counts = await self._counts(rows, query.reader, terms, phrase_words(wanted), languages)
-        question, complete = finding(query, wanted, terms, languages, counts, self._bounds, _COLLECTION)
+        counts, size = await self._counts(rows, query, terms, phrase_words(wanted), languages)
+        question, complete = finding(query, wanted, terms, languages, counts, self._bounds, _COLLECTION, size)
         if not question:
             return Found(hits=[], total=0)
         cursor = await rows.aggregate(question, maxTimeMS=5_000)
@@ -143,14 +143,21 @@ class MongoSearch:
         return Found(hits=hits, total=total, complete=complete)
 
     async def _counts(
-        self, rows: Rows, reader: str, terms: Sequence[Term], words: Sequence[str], languages: Sequence[str]
-    ) -> dict[tuple[str, str], int]:
-        """How often each term stands in each language."""
+        self,
+        rows: Rows,
+        query: SearchQuery,
+        terms: Sequence[Term],
+        words: Sequence[str],
+        languages: Sequence[str],
+    ) -> tuple[dict[tuple[str, str], int], int | None]:
+        """How often each term stands in each language; and how many messages the conversation has, if one is named."""
         typed = dict.fromkeys([*(term.typed for term in terms), *words])
         asked = [(language, term) for term in typed for language in languages]
-        question = counting(reader, asked, self._bounds.frequent + 1, _COLLECTION)
+        question = counting(query, asked, self._bounds, _COLLECTION)
         cursor = await rows.aggregate(question, maxTimeMS=5_000)
-        return {asked[row["place"]]: row["n"] async for row in cursor}
+        found: dict[int, int] = {row["place"]: row["n"] async for row in cursor}
+        size = None if query.conversation is None else found.pop(len(asked), 0)
+        return {asked[place]: count for place, count in found.items()}, size
 
     async def _endings(self, reader: str, languages: Sequence[str], beginning: str) -> list[str]:
         """How an unfinished word may go on: words that the reader has."""

@@ -9,6 +9,10 @@ there, by its stem, as `$text` itself would find it:
     0         nobody has it, or the language takes it for no word: `$text` passes over it
 
 A phrase with a frequent word in it is looked for among the messages with the rarest of its words.
+
+In one conversation the newest messages with a word may lie behind thousands of others'. So the messages of a
+conversation are counted as well, and where they are few, they are what is looked through. That is said by a limit that
+nothing reaches: left to choose its index, MongoDB keeps to what was best for the word of some earlier question.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,6 +40,8 @@ class Bounds:
     """So many messages are scored for rare words; rarer ones go first, and what is left then counts as frequent."""
     sample: int = 200
     """So many messages are asked how an unfinished word may go on."""
+    whole: int = 2_000
+    """A conversation of up to so many messages is looked through, where one is named, and not all that has a word."""
 
 
 Stage = dict[str, Any]
@@ -62,9 +68,21 @@ def phrase_words(wanted: Wanted) -> list[str]:
     return list(dict.fromkeys(word for phrase in wanted.phrases for word in words_in(phrase)))[:MOST_TERMS]
 
 
-def counting(reader: str, asked: Sequence[tuple[str, str]], most: int, collection: str) -> list[Stage]:
-    """How often each term stands in a language: rows of `{n, place}`, where it stands at all."""
-    first, *others = [_count(reader, *one, most, place) for place, one in enumerate(asked[:_MOST_COUNTED])]
+def counting(
+    query: SearchQuery, asked: Sequence[tuple[str, str]], bounds: Bounds, collection: str
+) -> list[Stage]:
+    """How often each term stands in a language: rows of `{n, place}`, where it stands at all.
+
+    The last place is that of the conversation, where one is named: how many messages it has.
+    """
+    most = bounds.frequent + 1
+    first, *others = [
+        _count(query.reader, *one, most, place) for place, one in enumerate(asked[:_MOST_COUNTED])
+    ]
+    if query.conversation is not None:
+        wanted = {"conversation": query.conversation, "reader": query.reader}
+        counted: list[Stage] = [{"$count": "n"}, {"$set": {"place": len(asked)}}]
+        others.append([{"$match": wanted}, {"$limit": bounds.whole + 1}, *counted])
     return [*first, *({"$unionWith": {"coll": collection, "pipeline": one}} for one in others)]
 
 
@@ -81,11 +99,16 @@ def finding(
     counts: Counts,
     bounds: Bounds,
     collection: str,
+    size: int | None = None,
 ) -> tuple[list[Stage], bool]:
-    """The page and the total in one question, empty where nothing is to be found; whether it looks at all that fits."""
+    """The page and the total in one question, empty where nothing is to be found; whether it looks at all that fits.
+
+    `size` is how many messages the conversation has, where one is named.
+    """
     parts = _parted(terms, languages, counts, bounds)
     share = bounds.newest // max(1, len([1 for part in parts.values() if part.frequent]))
-    asking = {language: _Asking(query, wanted, language, bounds.frequent, share) for language in languages}
+    within = bounds.whole if size is not None and size <= bounds.whole else None
+    asking = {one: _Asking(query, wanted, one, bounds.frequent, share, within) for one in languages}
     asked = [_branches(asking[language], parts[language], terms, counts) for language in languages]
     branches = [branch for found, _ in asked for branch in found]
     if not branches:
@@ -110,6 +133,8 @@ class _Asking:
     language: str
     frequent: int
     newest_most: int
+    within: int | None
+    """The conversation has no more messages than this, and is looked through; None where it is not."""
 
     def rows(self) -> Stage:
         """What passes the filters."""
@@ -148,8 +173,11 @@ class _Asking:
         return self._walked(rarest, patterns, {"$add": [len(patterns), _bonus(others)]})
 
     def _walked(self, words: Any, patterns: list[Stage], score: Stage) -> list[Stage]:
-        stages: list[Stage] = [{"$match": self.rows() | {"words": words}}]
-        stages += [{"$sort": {"at": -1}}, {"$limit": self.newest_most}]
+        wanted, stages = self.rows() | {"words": words}, list[Stage]()
+        if self.within is not None:
+            conversation = {name: wanted.pop(name) for name in ("conversation", "reader")}
+            stages += [{"$match": conversation}, {"$limit": self.within}]
+        stages += [{"$match": wanted}, {"$sort": {"at": -1}}, {"$limit": self.newest_most}]
         # Behind the limit: whoever excludes what most of them have would otherwise have them all looked at.
         if passing := [*patterns, *self._without()]:
             stages.append({"$match": {"$and": passing}})

@@ -10,7 +10,7 @@ from server.search.contract import SearchDocument, SearchQuery
 from server.search.mongodb import MongoSearch
 from server.search.mongodb_questions import Bounds
 from server.storage.database import Client, database
-from tests.contracts.test_search import ADA, document, find, numbers
+from tests.contracts.test_search import ADA, GRACE, document, find, numbers
 from tests.support.plans import overhear, plan_of
 
 FREQUENT, NEWEST, SCORED, SAMPLE = 10, 20, 25, 15
@@ -127,6 +127,52 @@ async def test_filters_are_applied_before_the_newest_are_counted(engine: MongoSe
     await engine.put([document(number, "moon", conversation=old) for number in range(1, 4)])
     await engine.put([document(number, "moon") for number in range(4, MANY)])
     assert sorted(numbers(await find(engine, "moon ", conversation=old))) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("text", ["boat ", '"moon boat" '])
+async def test_a_conversation_is_looked_through_itself(
+    engine: MongoSearch, client: Client, text: str
+) -> None:
+    """However few messages have a word: the walk that is best for that would be kept for a word that all have."""
+    other = f"cnv_{9:032x}"
+    await fill(engine, "moon")
+    await engine.put([said(n, "moon boat", conversation=other) for n in range(1, FREQUENT + 2)])
+    for whole in (MANY, MANY - 1):
+        bounds = Bounds(FREQUENT, NEWEST, SCORED, SAMPLE, whole)
+        engine = MongoSearch(client[engine.rows("live").database.name], bounds)
+        query = SearchQuery(ADA, text, conversation=f"cnv_{1:032x}")
+        plan = await plan_of(client, lambda engine=engine, query=query: engine.search(query))
+        assert "conversation" in plan.indexes
+        assert (plan.documents >= MANY) == (whole == MANY), plan
+
+
+@pytest.mark.parametrize("order", ["score", "time"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "moon ",
+        "boat moon ",
+        "moon sun observatory ",
+        "moon -boat ",
+        '"moon boat" ',
+        '"boat moon" -sun ',
+        "boa",
+    ],
+)
+async def test_a_conversation_that_is_looked_through_finds_the_same(
+    engine: MongoSearch, client: Client, text: str, order: Any
+) -> None:
+    """As one that is too large for that."""
+    other = f"cnv_{9:032x}"
+    await fill(engine, "moon boat", language="es")
+    words = ("moon boat", "boat moon", "moon sun", "moon", "an observatory")
+    await engine.put([said(n, words[n % 5], conversation=other) for n in range(40)])
+    await engine.put([said(40, "moon boat", conversation=other, readers=(GRACE,))])
+    large = Bounds(FREQUENT, NEWEST, SCORED, SAMPLE, whole=39)
+    asked = SearchQuery(ADA, text, conversation=other, order=order, limit=50)
+    found = await MongoSearch(client[engine.rows("live").database.name], large).search(asked)
+    assert found.hits
+    assert await engine.search(asked) == found
 
 
 @pytest.mark.parametrize("text", ["moon ", "moon sun observatory ", '"moon sun" ', "moo", "moon -sun "])
