@@ -222,6 +222,17 @@ def test_a_model_that_falls_silent_is_not_said_to_write(hall: Tab) -> None:
     expect(hall.status).to_have_text("")
 
 
+def test_the_caret_stands_behind_the_last_word(hall: Tab) -> None:
+    """Also where a list has room between its items: each is a paragraph then, and the caret belongs into it."""
+    hall.say("recite at 10/s: 1. one item\n\n2. another item\n\n3. " + "the third " * 8)
+    hall.page.locator(".live li").nth(2).wait_for()
+    caret = "(it) => getComputedStyle(it, '::after').content"
+    assert hall.page.locator(".live li > p").last.evaluate(caret) == '""'
+    assert hall.page.locator(".live li").last.evaluate(caret) == "none"
+    hall.page.keyboard.press("Escape")
+    hall.ended("cancelled")
+
+
 def test_a_reply_of_five_thousand_words_stays_smooth(hall: Tab) -> None:
     """Half of it is a table, the other half are paragraphs: what a step costs does not grow with what is there."""
     table = "| A | B |\n|---|---|\n" + "\n".join(

@@ -46,15 +46,15 @@ export function Composer({ salon, state, about, conversation, field, onSend, onE
     field.current.focus();
   };
   return html`
-    <form class="composer" onSubmit=${submit}>
+    <form class="composer" autocomplete="off" onSubmit=${submit}>
       <label class="hidden" for="composer">Your message</label>
       <textarea
         id="composer"
         ref=${field}
         rows="1"
         placeholder=${placeholder(salon, state, about)}
+        dir="auto"
         enterkeyhint="send"
-        autocomplete="off" dir="auto"
         value=${text}
         onInput=${input}
         onKeyDown=${key}
