@@ -41,25 +41,21 @@ class Outbox:
     Of an idle client it holds next to nothing: an empty queue alone would be half a kibibyte.
     """
 
-    __slots__ = ("_bytes", "_last", "_max_bytes", "_merger", "_queue", "answer_bytes", "lapsed")
+    __slots__ = ("_last", "_max_bytes", "_merger", "_queue", "answer_bytes", "lapsed", "waiting_bytes")
 
     def __init__(self, merger: Merger, max_bytes: int = 256 * 1024) -> None:
         self._merger = merger
         self._max_bytes = max_bytes
         self._queue: deque[_Waiting | Answer] | None = None
         self._last: dict[str, _Waiting] = {}
-        self._bytes = 0
+        self.waiting_bytes = 0
+        """Bytes of event bodies that wait."""
         self.answer_bytes = 0
         """Bytes of answers that wait."""
         self.lapsed: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self._queue)
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes of event bodies that wait."""
-        return self._bytes
 
     def put(self, item: Outgoing) -> None:
         """Append an item; may merge it, or lapse its topic."""
@@ -69,8 +65,8 @@ class Outbox:
             return
         if item.topic in self.lapsed:
             return
-        self._bytes += len(item.body)
-        if self._bytes > self._max_bytes:
+        self.waiting_bytes += len(item.body)
+        if self.waiting_bytes > self._max_bytes:
             self._lapse_largest(item)
             if item.topic in self.lapsed:
                 return
@@ -100,7 +96,7 @@ class Outbox:
             topic = head.events[0].topic
             if self._last.get(topic) is head:
                 del self._last[topic]
-            self._bytes -= sum(len(event.body) for event in head.events)
+            self.waiting_bytes -= sum(len(event.body) for event in head.events)
             return self._merged(head.events)
         return None
 
@@ -110,7 +106,7 @@ class Outbox:
         self._last.pop(topic, None)
         for waiting in self._queue or ():
             if isinstance(waiting, _Waiting) and not waiting.dropped and waiting.events[0].topic == topic:
-                self._bytes -= sum(len(event.body) for event in waiting.events)
+                self.waiting_bytes -= sum(len(event.body) for event in waiting.events)
                 waiting.dropped = True
                 waiting.events = []
 
@@ -127,7 +123,7 @@ class Outbox:
                     sizes[event.topic] = sizes.get(event.topic, 0) + len(event.body)
         largest = max(sizes, key=lambda topic: sizes[topic])
         if largest == incoming.topic:
-            self._bytes -= len(incoming.body)
+            self.waiting_bytes -= len(incoming.body)
         self.forget(largest)
         self.lapsed |= {largest}
 

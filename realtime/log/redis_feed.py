@@ -71,10 +71,6 @@ class RedisFeed:
                 self._leaving[name] += 1
             await self._tell(self._unsubscribe, name)
 
-    def topics(self) -> list[str]:
-        """What is followed, or will be."""
-        return [name[5:-1] for name in self._wanted]
-
     async def events(self) -> AsyncIterator[Published | Notice | None]:
         """See the port. Runs until it is closed; one reader at a time."""
         failures = 0

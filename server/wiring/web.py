@@ -41,6 +41,7 @@ from server.web.app import Parts, application
 from server.web.auth import KeySet, Tokens
 from server.web.chat import Chat
 from server.web.chat_socket import ChatSocket
+from server.web.depth import Depth
 from server.web.event_stream import EventStream
 from server.web.expiry import watch
 from server.web.lag import Lag
@@ -118,6 +119,7 @@ async def web(settings: Settings) -> AsyncGenerator[Web]:
             )
         )
         metrics.register(await stack.enter_async_context(_watched_lag(parts)))
+        metrics.register(await stack.enter_async_context(_watched_depth(parts)))
         await stack.enter_async_context(_watched_tokens(sockets, streams))
         yield Web(app, sockets.connections, streams.connections)
 
@@ -196,6 +198,15 @@ async def _watched_lag(parts: Core) -> AsyncGenerator[Lag]:
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(lag.watch())
         yield lag
+        await stopped([watching])
+
+
+@asynccontextmanager
+async def _watched_depth(parts: Core) -> AsyncGenerator[Depth]:
+    depth = Depth(parts.queue, parts.registry.names)
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(depth.watch())
+        yield depth
         await stopped([watching])
 
 

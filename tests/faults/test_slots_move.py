@@ -80,8 +80,8 @@ async def test_listeners_follow_a_slot(
         await _move(fleet, moving)
         for topic in (moving, staying):
             await wait_until(lambda topic=topic: one.is_live(topic))
-        wanted = sorted(feed.topics() for feed, _, _ in one.feed._shards.values())
-        assert wanted == sorted([[moving], [staying]])
+        wanted = sorted(list(feed._wanted) for feed, _, _ in one.feed._shards.values())
+        assert wanted == sorted([[channel(moving)], [channel(staying)]])
 
 
 async def test_a_bug_makes_nobody_deaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

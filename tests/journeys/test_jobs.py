@@ -123,6 +123,26 @@ async def test_an_operator_looks_into_the_queue(workerless: House) -> None:
     assert (code, "is waiting" in printed) == (1, True)
 
 
+async def test_metrics_tell_how_many_wait(workerless: House) -> None:
+    """By lane; a second conversation's reply waits, and is worked on when there is a worker."""
+
+    async def told(waiting: int, working: int) -> bool:
+        metrics = (await ada.client.get("/metrics")).text
+        wanted = {"waiting": waiting, "working": working}
+        lines = [f'tertulia_queue_{name}{{lane="openai"}} {count}.0\n' for name, count in wanted.items()]
+        return all(line in metrics for line in lines)
+
+    async with http(workerless.here) as ada:
+        for _ in range(2):
+            path = f"/v1/conversations/{await ada.conversation()}/messages"
+            sent = await ada.post(path, {"text": "say 9 tokens, then fall silent"}, 202)
+        await wait_until(lambda: told(2, 0))
+        async with workerless.worker(CHAT_WORKER_CONCURRENCY="1"):
+            await wait_until(lambda: told(1, 1))
+            await ada.post(f"/v1/replies/{sent['reply']}/cancel", status=202)
+            await wait_until(lambda: told(0, 1))
+
+
 async def test_an_operator_drops_a_job(workerless: House) -> None:
     """Its reply is cancelled, the clients are told, and no worker makes it."""
     async with http(workerless.here) as ada:
