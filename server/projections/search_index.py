@@ -140,7 +140,7 @@ async def _batches(
 
 _PARTS = {"owner": 1, "members": 1}
 _FIELDS = dict.fromkeys(
-    ("conversation", "seq", "user", "role", "text", "created_at", "chosen", "retracted"), 1
+    ("conversation", "seq", "user", "role", "text", "created_at", "chosen", "retracted", "archived"), 1
 )
 _WITH_READERS: list[dict[str, Any]] = [
     {
