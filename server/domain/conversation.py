@@ -4,6 +4,7 @@ Each decision takes the present state and returns events, or raises a `ChatError
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -35,6 +36,9 @@ MAX_WAITING = 100
 """Replies of one conversation that have not ended."""
 
 _TITLE_LENGTH = 60
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_SIGNS = re.compile(r"^\s*(?:#{1,6}|>|[-+*])\s+|\*\*|~~|`+")
+"""Of Markdown: what begins a line, and what stands about words."""
 _CHANGEABLE = ("title", "character", "members", "settings", "busy")
 _BUSY = (
     "While a reply is being made, the next one waits (queue), is refused (reject), or stops it (interrupt)."
@@ -284,8 +288,9 @@ def check_text(text: str) -> None:
 
 
 def title_of(text: str) -> str:
-    """A title out of the first message: its first line, cut at a word. Of nothing, nothing."""
-    line = " ".join(next(iter(text.strip().splitlines()), "").split())
+    """A title out of the first message: its first line without Markdown's signs, cut at a word. Of nothing, nothing."""
+    said = next(iter(text.strip().splitlines()), "")
+    line = " ".join(_SIGNS.sub("", _LINK.sub(r"\1", said)).split()) or " ".join(said.split())
     if len(line) <= _TITLE_LENGTH:
         return line
     cut = line[:_TITLE_LENGTH].rsplit(" ", 1)[0] if " " in line[:_TITLE_LENGTH] else line[:_TITLE_LENGTH]

@@ -200,6 +200,9 @@ def test_a_title_goes_with_the_message_that_it_was_made_of() -> None:
         ("¿" + "ab " * 30, "¿" + "ab " * 18 + "ab…"),
         ("x" * 61, "x" * 60 + "…"),
         ("A sentence that ends just where it must be cut, which is - here, and on", None),
+        ("## Three **bold** birds\nand more", "Three bold birds"),
+        ("- [Owls](https://example.org/a) and `__init__` of 2*3", "Owls and __init__ of 2*3"),
+        ("``", "``"),
     ],
 )
 def test_a_title_is_the_first_line_cut_at_a_word(text: str, title: str | None) -> None:
