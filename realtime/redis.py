@@ -229,6 +229,9 @@ async def _connected(url: str, limits: dict[str, Any], retries: int) -> AsyncGen
         nodes = [ClusterNode(host, port) for host, port in hosts]
         # A command that finds its server gone asks the others who has its slots now, and is sent again.
         how: Any = {**limits, **login, **tls}
+        # It mends its map slot by slot. By itself it would close all connections with every fifth command that is sent
+        # elsewhere: others' commands on them were done already, and would be sent again.
+        how |= {"reinitialize_steps": 0}
         # It connects with its first command: a cluster that is away at the beginning is an engine that is away.
         client = _PatientCluster(startup_nodes=nodes, **how)
         kind: Any = telling(client.connection_kwargs["connection_class"])

@@ -33,6 +33,22 @@ async def test_forgotten_scripts_are_loaded_again(engine: RedisEngine, name: str
     assert (await log.read(name, None)).position.offset == 2
 
 
+async def test_a_map_that_is_old_repeats_nothing(cluster_url: str, name: str) -> None:
+    """Each slot is asked for at a wrong server of a cluster: whoever is sent elsewhere disturbs no other's append."""
+    async with redis_engine(cluster_url) as engine:
+        log = engine.log()
+        topics = [f"{name}-{number}" for number in range(30)]
+        await asyncio.gather(*(log.append(topic, [A]) for topic in topics))
+        slots, primaries = engine.commands.nodes_manager.slots_cache, engine.commands.get_primaries()
+        after = dict(zip(primaries, [*primaries[1:], primaries[0]], strict=True))
+        for _ in range(10):
+            for slot, (first, *_) in list(slots.items()):
+                slots[slot] = [after[first]]
+            await asyncio.gather(*(log.append(topic, [A]) for topic in topics))
+        told = [position.offset if position else None for position in await log.offsets(topics)]
+        assert told == [11] * len(topics)
+
+
 async def test_nothing_lives_for_ever(engine: RedisEngine, name: str) -> None:
     """Every key has a time to live from its creation, and appending renews it."""
     log = engine.log(Retention(idle_seconds=100))
