@@ -77,12 +77,21 @@ class Reads:
 
     async def around(self, message: Message, limit: int) -> Page[Message]:
         """A page of the chosen branch with this message of it in the middle; on from there by its cursors."""
-        half = max(1, (limit - 1) // 2)
         place = _BY_SEQ.place(message.seq, message.id)
-        before = await self.messages(message.conversation, Cut(before=place, limit=half))
-        after = await self.messages(message.conversation, Cut(after=place, limit=half))
-        items = [*before.items, message, *after.items]
-        return Page(items=items, next=after.next, previous=before.previous)
+        more_before, more_after = (limit - 1) // 2, limit // 2
+        # Where there is no room for any, it is still said whether there are some.
+        before = await self.messages(message.conversation, Cut(before=place, limit=max(1, more_before)))
+        after = await self.messages(message.conversation, Cut(after=place, limit=max(1, more_after)))
+        items, previous, following = [message], before.previous, after.next
+        if more_before:
+            items = [*before.items, *items]
+        elif before.items:
+            previous = place
+        if more_after:
+            items += after.items
+        elif after.items:
+            following = place
+        return Page(items=items, next=following, previous=previous)
 
     async def branch(self, last: Message, limit: int) -> list[Message]:
         """The last `limit` messages of the branch that leads to a message, that one at the end.

@@ -13,6 +13,7 @@ from server.storage.database import database
 from server.storage.documents import ConversationDocument
 from server.storage.lists import Lists
 from server.storage.pages import Cut, Page
+from tests.support.reading import library, message_of
 
 OWNER = "usr_1"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -120,3 +121,25 @@ def test_a_cut_is_within_bounds(wrong: dict[str, int]) -> None:
     """1 to 200 items, on one side of one cursor."""
     with pytest.raises(Invalid):
         Cut(**wrong)
+
+
+async def test_a_page_around_a_message_is_no_longer_than_was_asked_for(mongodb_url: str) -> None:
+    """At every message and with every limit; from there its cursors lead to all the others, once each."""
+    async with library(mongodb_url) as house:
+        talk = await house.begin()
+        said = [message_of(await house.say(talk, str(number))) for number in range(1, 7)]
+        for place, name in enumerate(said, 1):
+            for limit in range(1, 8):
+                found = await house.reads.around(await house.reads.message(name), limit)
+                seen = [message.seq for message in found.items]
+                assert place in seen
+                assert len(seen) <= limit
+                assert place - seen[0] <= (limit - 1) // 2
+                older, newer = found.previous, found.next
+                while older is not None:
+                    page = await house.reads.messages(talk, Cut(before=older, limit=2))
+                    seen, older = [message.seq for message in page.items] + seen, page.previous
+                while newer is not None:
+                    page = await house.reads.messages(talk, Cut(after=newer, limit=2))
+                    seen, newer = seen + [message.seq for message in page.items], page.next
+                assert seen == [1, 2, 3, 4, 5, 6]
