@@ -18,9 +18,9 @@ _BATCH = 200
 _GATHER_SECONDS = 0.1
 """How long an event waits for others: what a batch costs in round trips it costs once, and nobody sees a tenth of a
 second in what is read a moment later anyway."""
-_GATHER_SECONDS_EACH = 0.01
-_LONGEST_GATHER_SECONDS = 0.15
-"""Where many come: so much for each event of the batch before, up to this."""
+_GATHER_SECONDS_EACH = 0.02
+_LONGEST_GATHER_SECONDS = 0.25
+"""Where many come: so much for each event of the batch before, up to this. From fifty a second on it grows to that."""
 _BEHIND = 16
 """Batches that a seat may be behind; then its owner goes on alone."""
 
