@@ -176,6 +176,8 @@ class _Asking:
         wanted, stages = self.rows() | {"words": words}, list[Stage]()
         if self.within is not None:
             conversation = {name: wanted.pop(name) for name in ("conversation", "reader")}
+            # An expression, because it is to be asked of what was found, and looked up in no index.
+            conversation["$expr"] = {"$in": ["$stems", [wanted.pop("stems")]]}
             stages += [{"$match": conversation}, {"$limit": self.within}]
         stages += [{"$match": wanted}, {"$sort": {"at": -1}}, {"$limit": self.newest_most}]
         # Behind the limit: whoever excludes what most of them have would otherwise have them all looked at.
