@@ -51,7 +51,7 @@ bench-peers: setup $(PEERS) ## Measure tokens beside LiteLLM and Chainlit
 	$(BIN)/python -m tests.benchmarks --only peers
 
 browser-test: setup ## Run the page's tests in a real browser
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser --numprocesses $(JOBS) --dist loadfile
 
 pictures: setup ## Take the README's pictures of the page anew
 	$(BIN)/python -m pytest tests/browser -m picture

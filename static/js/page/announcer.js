@@ -12,16 +12,18 @@ import { html, useWatched } from "./view.js";
 
 const MOST = 2_000;
 
-export function Announcer({ conversation, name }) {
-  const reply = useWatched(conversation, ({ transcript }) => {
+/** `begun`: the conversation began on this page, so nothing stood there before. */
+export function Announcer({ conversation, name, begun }) {
+  const reply = useWatched(conversation, ({ settled, transcript }) => {
+    if (!settled) return null;
     const last = transcript.messages.findLast((message) => message.role === "assistant");
     return last ? `${last.id} ${last.status}` : "";
   });
-  const before = useRef(null);
+  const before = useRef(begun ? "" : null);
   const said = useRef("");
-  if (reply !== before.current) {
+  if (reply !== null && reply !== before.current) {
     // What stood here when the page was opened is read by whoever wants to, not announced.
-    if (before.current) said.current = words(conversation, name);
+    if (before.current !== null) said.current = words(conversation, name);
     before.current = reply;
   }
   return html`<${Aloud} text=${said.current} />`;

@@ -59,7 +59,7 @@ export function Room({ salon, state, composer, covered, onMenu, onBegin, onBegun
         <${StatusLine} salon=${salon} status=${state.status} conversation=${conversation} sending=${beginning} />
         <${Composer} key=${route ?? "new"} salon=${salon} state=${state} about=${about} conversation=${conversation} field=${composer} onSend=${send} onEditLast=${editLast} />
       </footer>
-      ${conversation && html`<${Announcer} conversation=${conversation} name=${salon.characterOf(about)?.name ?? "The model"} />`}
+      ${conversation && html`<${Announcer} key=${conversation.id} conversation=${conversation} name=${salon.characterOf(about)?.name ?? "The model"} begun=${salon.begun.has(conversation.id)} />`}
       ${conversation && html`<${CompanyAnnouncer} key=${conversation.id} salon=${salon} conversation=${conversation} />`}
     </main>
   `;
