@@ -12,7 +12,7 @@ _CROWD = 3
 """With more drafts than this growing, all wait longer: so that many cost little more than these."""
 _CROWDED_PAUSES = 5.0
 """But not longer than so many pauses: text that moves eight times a second still flows."""
-_TOGETHER = 25
+_TOGETHER = 12
 """Drafts of one round."""
 _LOOK_SECONDS = 0.002
 _LOOK_SECONDS_EACH = 0.0002

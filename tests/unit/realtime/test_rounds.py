@@ -8,7 +8,7 @@ from realtime.log.rounds import Rounds
 PAUSE = 0.025
 moments = st.floats(1, 1e6)
 crowds = st.integers(1, 500)
-few = st.integers(1, 25)
+few = st.integers(1, 12)
 
 
 @given(moments, few, st.lists(st.floats(0, 20), min_size=2))
@@ -35,7 +35,7 @@ def test_nobody_looks_again_at_once(now: float, drafts: int, later: float, numbe
 
 @given(moments, st.integers(1, 300))
 def test_a_crowd_is_divided_and_each_has_its_round(now: float, drafts: int) -> None:
-    """A good two dozen in each, and all of them once in a pause."""
+    """A dozen in each, and all of them once in a pause."""
     rounds = Rounds(PAUSE)
     # They begin one after the other.
     looks = {number: now + 0.13 * number / drafts for number in range(drafts)}
@@ -49,7 +49,7 @@ def test_a_crowd_is_divided_and_each_has_its_round(now: float, drafts: int) -> N
             looked[number].append(looks[number])
             looks[number] += rounds.rest(looks[number], number)
         sizes.append(len(present))
-    assert max(sizes[50:]) <= 25
+    assert max(sizes[50:]) <= 12
     assert all(abs(last - before - rounds.pause) < 1e-3 for *_, before, last in looked.values())
 
 
