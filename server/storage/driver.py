@@ -15,8 +15,8 @@ from typing import Any
 import pymongo
 from pymongo import _csot
 from pymongo.asynchronous import pool
-from pymongo.errors import _OperationCancelled  # pyright: ignore[reportPrivateUsage]
-from pymongo.message import _UNPACK_REPLY  # pyright: ignore[reportPrivateUsage]
+from pymongo.errors import _OperationCancelled  # pyright: ignore[reportPrivateUsage]: see above
+from pymongo.message import _UNPACK_REPLY  # pyright: ignore[reportPrivateUsage]: see above
 
 KNOWN = (4, 20)
 _LOOK_SECONDS = 0.5
