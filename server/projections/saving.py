@@ -61,9 +61,8 @@ class Saving:
         except asyncio.CancelledError:
             going.ended.set_result(None)
             raise
-        except (
-            Exception
-        ) as error:  # whatever it is, those who wait for this save are told; and so is who saves
+        except Exception as error:
+            # Whatever it is, those who wait for this save are told as well as whoever saves.
             going.ended.set_result(error)
             raise
         going.ended.set_result(answers)
