@@ -3,7 +3,7 @@
 As the search index, it looks at what there is now: what happened says only where to look.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from pymongo import DeleteOne, UpdateOne
@@ -57,9 +57,9 @@ class ConversationList:
         # What a person has read is told as it was a moment ago, too, and no later than has to be.
         if listeners is not None and seen:
             await listeners.changed(seen)
-        async with reachable():
-            if seen:
-                await self.rows(side).bulk_write([_write(one) for one in seen], ordered=False)
+        if writes := [write for one in seen if (write := _write(one, side))]:
+            async with reachable():
+                await self.rows(side).bulk_write(writes, ordered=False)
 
     async def swap(self) -> None:
         """See the port."""
@@ -67,17 +67,17 @@ class ConversationList:
             await self.rows("next").rename(ROWS, dropTarget=True)
 
 
-def _write(seen: Seen) -> UpdateOne | DeleteOne:
+def _write(seen: Seen, side: Side) -> UpdateOne | DeleteOne | None:
+    """Write its row, unless there is a newer one.
+
+    The live side tells those who are gone; what it will come to again keeps them until then.
+    """
+    row = seen.row | {"people": seen.people}
     if seen.conversation["deleted"]:
-        return DeleteOne({"_id": seen.row["_id"]})
-    return _not_back(seen.row | {"people": seen.people})
-
-
-def _not_back(row: Mapping[str, Any]) -> UpdateOne:
-    """Write a row, unless there is a newer one."""
-    old = {"$gt": [{"$ifNull": ["$version", 0]}, row["version"]]}
-    return UpdateOne(
-        {"_id": row["_id"]},
-        [{"$replaceWith": {"$cond": [old, "$$ROOT", {"$literal": dict(row)}]}}],
-        upsert=True,
-    )
+        return DeleteOne({"_id": row["_id"]}) if side == "live" else None
+    said: dict[str, Any] = {"$literal": row}
+    if side == "next":
+        gone: dict[str, Any] = {"$setDifference": [{"$ifNull": ["$people", []]}, seen.people]}
+        said = {"$mergeObjects": [said, {"people": {"$concatArrays": [seen.people, gone]}}]}
+    newer = {"$gt": [{"$ifNull": ["$version", 0]}, row["version"]]}
+    return UpdateOne({"_id": row["_id"]}, [{"$replaceWith": {"$cond": [newer, "$$ROOT", said]}}], upsert=True)

@@ -6,9 +6,10 @@
     follow  what was committed meanwhile, until nothing is left
     seize   the live side's lease: whoever follows is fenced off, nothing more is written to `live`
     follow  what came in between: a moment's work
-    swap    `next` becomes `live`; the checkpoint says where to go on, and whoever follows takes the lease again
+    swap    `next` becomes `live`, and whoever follows takes the lease again
 
-Who reads is served by the old side until the swap, which is one step.
+Who reads is served by the old side until the swap, which is one step. Whoever follows goes on from where the rebuild
+began: to apply it again changes nothing, and only the live side has listeners, who are told of what happened meanwhile.
 """
 
 from collections.abc import Callable
@@ -62,18 +63,18 @@ class Rebuild:
 
     async def _run(self, right: Hold) -> None:
         _log.info("rebuilding", projection=self._projection.name)
-        token = await self._feed.now()
+        begun = await self._feed.now()
         await self._projection.prepare("next")
         async for facts in self._feed.stored(_BATCH):
             await self._apply(facts)
             await self._checkpoints.renew(right)
-        token = await self._catch_up(token, right)
+        token = await self._catch_up(begun, right)
         hold = await self._checkpoints.take(self._projection.name, self._holder, by_force=True)
         assert hold is not None
-        token = await self._catch_up(token, right)
+        await self._catch_up(token, right)
         await self._projection.swap()
         said = {"version": self._projection.version, "rebuilt_at": "$$NOW"}
-        await self._checkpoints.save(hold, Step(token, self._events, self._last, said))
+        await self._checkpoints.save(hold, Step(begun, self._events, self._last, said))
         await self._checkpoints.release(hold)
         _log.info("rebuilt", projection=self._projection.name, events=self._events)
 

@@ -1,7 +1,7 @@
 """What people are told of their lists: each the line that he would read himself; who has left, that there is none."""
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,13 +10,16 @@ import pytest
 from realtime.errors import Unavailable
 from realtime.log.contract import Record
 from server.domain.listed import Place, topic_of
+from server.projections.contract import Fact
 from server.projections.conversation_list import ConversationList
+from server.projections.rebuild import Rebuild
 from server.storage.event_feed import EventFeed
 from server.storage.list_rows import ROWS
 from server.storage.lists import Lists
 from server.storage.writes import Writes
 from server.workers.list_notices import ListNotices
 from tests.support.reading import ADA, GRACE, Library, library, message_of, reply_of
+from tests.support.waiting import wait_until
 
 LINUS = "usr_linus"
 
@@ -112,6 +115,48 @@ async def test_who_has_left_is_told_so(listening: Listening) -> None:
         topic_of(user): [gone | {"conversation": topic_of(user)}] for user in (ADA, LINUS)
     }
     assert await house.rows(ROWS) == []
+
+
+@pytest.mark.parametrize("built", [False, True], ids=["built for the first time", "built anew"])
+async def test_what_happens_while_the_list_is_built_is_told_after_it(
+    listening: Listening, *, built: bool
+) -> None:
+    """Only what is followed has listeners: it begins where the building began."""
+    house, told = listening.house, listening.told
+    house.projections = {listening.listed.name: listening.listed}
+    left, gone = await house.begin(members=[GRACE, LINUS]), await house.begin(members=[LINUS])
+
+    class Meanwhile(EventFeed):
+        """Much happens while the stored events are read."""
+
+        async def stored(self, batch: int) -> AsyncIterator[list[Fact]]:
+            async for facts in super().stored(batch):
+                yield facts
+            await house.say(left, "hello")
+            await house.change(left, members=[LINUS])
+            await house.delete(gone)
+
+    if built:
+        await house.rebuild(listening.listed.name).run()
+    await Rebuild(listening.listed, Meanwhile(), house.checkpoints, "rebuilder").run()
+    assert told.heard == {}
+    rows: list[list[str]] = []
+
+    async def written() -> bool:
+        rows[:] = [row["people"] for row in await house.rows(ROWS)]
+        return rows == [[ADA, LINUS]]
+
+    async with house.following():
+        await wait_until(written)
+    heard = {topic: {one["type"]: one["item"] for one in said} for topic, said in told.heard.items()}
+    assert {topic: said["list.removed"] for topic, said in heard.items()} == {
+        topic_of(ADA): gone,
+        topic_of(GRACE): left,
+        topic_of(LINUS): gone,
+    }
+    for user in (ADA, LINUS):
+        assert heard[topic_of(user)]["list.changed"]["last"]["text"] == "hello"
+    assert "list.changed" not in heard[topic_of(GRACE)]
 
 
 async def test_who_dies_before_the_row_is_written_tells_it_again(
