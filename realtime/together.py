@@ -1,7 +1,7 @@
 """Questions of a crowd, asked together: what many want to know at the same time costs one call.
 
-Who asks while nothing is on its way is answered at once. Who asks while calls are waits for the next one, so that no
-answer is older than its question; what several ask alike is asked once.
+Who asks while nothing is on its way is answered at once, or after a moment in which others may join him. Who asks while
+calls are waits for the next one, so that no answer is older than its question; what several ask alike is asked once.
 """
 
 import asyncio
@@ -28,10 +28,12 @@ class Together(Generic[Q, A]):
         *,
         most: int = 100,
         at_once: int = 4,
+        gather_seconds: float = 0.0,
     ) -> None:
         self._ask = ask
         self._most = most
         self._at_once = at_once
+        self._gather_seconds = gather_seconds
         self._waiting: dict[Q, asyncio.Future[A]] = {}
         self._calls: set[asyncio.Task[Sequence[A | BaseException]]] = set()
 
@@ -41,7 +43,7 @@ class Together(Generic[Q, A]):
         if answer is None:
             loop = asyncio.get_running_loop()
             if not self._waiting:
-                loop.call_soon(self._call)
+                loop.call_later(self._gather_seconds, self._call)
             answer = self._waiting[question] = loop.create_future()
         return await asyncio.shield(answer)
 

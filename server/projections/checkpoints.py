@@ -13,13 +13,16 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
-from server.projections.saving import Saving
+from realtime.together import Together
 from server.storage.database import reachable
 
 Token = Mapping[str, Any]
 """MongoDB's own name for a place in a change stream."""
 
 _COLLECTION = "projections"
+_GATHER_SECONDS = 0.05
+"""How long a save waits for those of projections that have taken in the same events: one command saves them all. What
+is lost with a process that dies meanwhile is applied again, which changes nothing."""
 
 
 class LeaseLost(Exception):
@@ -59,13 +62,26 @@ class Step:
     said: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Move:
+    """What is to be written to the document of a projection, if it still has this fence."""
+
+    hold: Hold
+    said: Mapping[str, Any]
+
+    def update(self) -> UpdateOne:
+        return UpdateOne({"_id": self.hold.name, "fence": self.hold.fence}, [{"$set": self.said}])
+
+
 class Checkpoints:
     """All methods raise `Unavailable`."""
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], lease_seconds: float = 10.0) -> None:
         self._documents = database[_COLLECTION]
         self._events = database["events"]
-        self._saving = Saving(self._documents)
+        self._moving: Together[_Move, bool] = Together(
+            self._move_all, at_once=1, gather_seconds=_GATHER_SECONDS
+        )
         self.lease_seconds = lease_seconds
 
     async def take(self, name: str, holder: str, *, by_force: bool = False) -> Hold | None:
@@ -96,8 +112,7 @@ class Checkpoints:
 
     async def save_with_others(self, hold: Hold, step: Step) -> None:
         """The same, a moment later: with those who follow the same events, in one command. Errors: `LeaseLost`."""
-        change = UpdateOne({"_id": hold.name, "fence": hold.fence}, [{"$set": self._moved(step)}])
-        if not await self._saving(hold.name, hold.fence, change):
+        if not await self._moving(_Move(hold, self._moved(step))):
             raise LeaseLost(hold.name)
 
     async def renew(self, hold: Hold) -> None:
@@ -142,6 +157,16 @@ class Checkpoints:
             result = await self._documents.update_one(wanted, [{"$set": said}])
         if result.matched_count == 0:
             raise LeaseLost(hold.name)
+
+    async def _move_all(self, moves: list[_Move]) -> list[bool]:
+        """For each, whether its fence was still there."""
+        async with reachable():
+            done = await self._documents.bulk_write([move.update() for move in moves], ordered=False)
+            if done.matched_count == len(moves):
+                return [True] * len(moves)
+            names = {"_id": {"$in": [move.hold.name for move in moves]}}
+            fences = {one["_id"]: one.get("fence") async for one in self._documents.find(names, {"fence": 1})}
+        return [fences.get(move.hold.name) == move.hold.fence for move in moves]
 
     def _moved(self, step: Step) -> dict[str, Any]:
         said: dict[str, Any] = {"token": {"$literal": dict(step.token)}, "until": self._until(), **step.said}

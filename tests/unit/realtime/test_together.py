@@ -54,6 +54,18 @@ async def test_an_answer_is_never_older_than_its_question() -> None:
     assert oracle.calls == [["a"], ["a", "b"]]
 
 
+async def test_what_may_wait_is_asked_with_what_comes_a_moment_later() -> None:
+    """One call for all, though each came at a time of its own."""
+    oracle = Oracle()
+    together = Together(oracle.ask, gather_seconds=0.05)
+    first = asyncio.create_task(together("a"))
+    await turns()
+    assert oracle.calls == []
+    assert await together("b") == 1
+    assert await first == 1
+    assert oracle.calls == [["a", "b"]]
+
+
 async def test_a_call_takes_only_so_many() -> None:
     """The rest goes with the next ones, side by side as far as may be."""
     oracle = Oracle()
