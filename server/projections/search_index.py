@@ -44,11 +44,11 @@ class SearchIndex:
         for name, what in found.items():
             if name in gone:
                 continue
-            others = what.readers and await self._has_others(name, readers, side)
-            if what.all or others:
+            differs = what.readers and await self._differs(name, readers[name], side)
+            if what.all or differs:
                 async for batch in _batches({"conversation": name}):
                     documents = [(message, readers[name]) for message in batch]
-                    await self._put(documents, side, same_readers=not others)
+                    await self._put(documents, side, same_readers=not differs)
             else:
                 single += what.messages
         if single:
@@ -64,11 +64,13 @@ class SearchIndex:
         """See the port."""
         await self._engine.swap()
 
-    async def _has_others(
-        self, conversation: str, readers: Mapping[str, tuple[str, ...]], side: Side
-    ) -> bool:
+    async def _differs(self, conversation: str, readers: tuple[str, ...], side: Side) -> bool:
+        """Whether a message of it is in the index for others than these.
+
+        Each is there for those who took part when it was put; its owner, who cannot leave, finds all of them.
+        """
         known = await self._engine.readers(conversation, side)
-        return known is not None and known != frozenset(readers[conversation])
+        return bool(known) and (set(known) != set(readers) or len(set(known.values())) > 1)
 
     async def _put(
         self,

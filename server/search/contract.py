@@ -11,7 +11,7 @@ What an engine can do beyond that is its own, and it says so (`forgives`: Meilis
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -152,8 +152,8 @@ class SearchEngine(Protocol):
         """Forget all messages of a conversation."""
         ...
 
-    async def readers(self, conversation: str, side: Side = "live") -> frozenset[str] | None:
-        """Who finds the messages of a conversation; None when nothing of it is indexed."""
+    async def readers(self, conversation: str, side: Side = "live") -> Mapping[str, int]:
+        """Who finds messages of a conversation, and how many of them; nobody when nothing of it is indexed."""
         ...
 
     async def swap(self) -> None:

@@ -120,9 +120,9 @@ class MeiliSearch:
         async with answering():
             await self._done(await self._index(side).delete_documents_by_filter(wanted), missing=True)
 
-    async def readers(self, conversation: str, side: Side = "live") -> frozenset[str] | None:
+    async def readers(self, conversation: str, side: Side = "live") -> Mapping[str, int]:
         """See the port."""
-        wanted, found, offset = _equals("conversation", conversation), set[str](), 0
+        wanted, found, offset = _equals("conversation", conversation), Counter[str](), 0
         async with answering(missing=True):
             while True:
                 page = await self._index(side).get_documents(
@@ -133,7 +133,7 @@ class MeiliSearch:
                 offset += len(page.results)
                 if not page.results or offset >= page.total:
                     break
-        return frozenset(found) or None
+        return found
 
     async def swap(self) -> None:
         """See the port. What was live is deleted after that."""

@@ -92,11 +92,15 @@ class MongoSearch:
         async with reachable():
             await self.rows(side).delete_many({"conversation": conversation})
 
-    async def readers(self, conversation: str, side: Side = "live") -> frozenset[str] | None:
-        """See the port."""
+    async def readers(self, conversation: str, side: Side = "live") -> Mapping[str, int]:
+        """See the port. The index alone answers it."""
+        counting: list[dict[str, Any]] = [
+            {"$match": {"conversation": conversation}},
+            {"$group": {"_id": "$reader", "count": {"$sum": 1}}},
+        ]
         async with reachable():
-            found = await self.rows(side).distinct("reader", {"conversation": conversation})
-        return frozenset(found) or None
+            found = await (await self.rows(side).aggregate(counting)).to_list()
+        return {row["_id"]: row["count"] for row in found}
 
     async def swap(self) -> None:
         """See the port."""

@@ -5,8 +5,11 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from server.search.contract import SearchQuery
+from server.storage.event_feed import EventFeed
 from tests.support.reading import ADA, GRACE, Library, library, message_of, reply_of
 from tests.support.search_engines import SEARCH_ENGINES
+
+LINUS = "usr_linus"
 
 
 @pytest.fixture(params=sorted(SEARCH_ENGINES))
@@ -16,6 +19,15 @@ async def house(request: pytest.FixtureRequest, mongodb_url: str) -> AsyncGenera
         house.search_with(engine)
         async with house.following("search"):
             yield house
+
+
+@pytest.fixture(params=sorted(SEARCH_ENGINES))
+async def behind(request: pytest.FixtureRequest, mongodb_url: str) -> AsyncGenerator[Library]:
+    """The same, while nobody follows."""
+    async with SEARCH_ENGINES[request.param](mongodb_url) as engine, library(mongodb_url) as house:
+        house.search_with(engine)
+        await house.projections["search"].prepare("live")
+        yield house
 
 
 async def found(house: Library, text: str, reader: str = ADA) -> list[str]:
@@ -105,7 +117,42 @@ async def test_who_leaves_while_others_speak_finds_nothing_more(house: Library) 
     after = message_of(await house.say(conversation, "moon"))
     assert await found(house, "moon", GRACE) == []
     assert await found(house, "moon") == sorted([first, before, after])
-    assert await house.engine.readers(conversation) == {ADA}
+    assert await house.engine.readers(conversation) == {ADA: 3}
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 9])
+@pytest.mark.parametrize(
+    "members",
+    [
+        [[], [GRACE]],
+        [[GRACE], []],
+        [[GRACE], [], [GRACE]],
+        [[], [LINUS], [GRACE]],
+        [[], [GRACE], [GRACE, LINUS]],
+    ],
+    ids=lambda members: "-".join("+".join(["ada", *(one[4:] for one in some)]) for some in members),
+)
+async def test_who_may_read_changes_while_the_index_is_behind(
+    behind: Library, members: list[list[str]], at_once: int
+) -> None:
+    """Messages are indexed for those who take part by then; who comes in or leaves later in the same line of events
+    finds all of it, or nothing."""
+    first, *changes = members
+    conversation = await behind.begin(members=first)
+    said = [message_of(await behind.say(conversation, "old moon"))]
+    before = [fact async for facts in EventFeed().stored(100) for fact in facts]
+    await behind.projections["search"].apply(before, "live")
+    said.append(message_of(await behind.say(conversation, "new moon")))
+    for people in changes:
+        await behind.change(conversation, members=people)
+    later = [fact async for facts in EventFeed().stored(100) for fact in facts][len(before) :]
+    for start in range(0, len(later), at_once):
+        await behind.projections["search"].apply(later[start : start + at_once], "live")
+    for reader in (ADA, GRACE, LINUS):
+        hits = (await behind.engine.search(SearchQuery(reader=reader, text="moon"))).hits
+        assert sorted(hit.id for hit in hits) == (sorted(said) if reader in (ADA, *changes[-1]) else []), (
+            reader
+        )
 
 
 async def test_who_comes_in_finds_what_was_said_before(house: Library) -> None:
