@@ -78,7 +78,7 @@ class SendMessage:
         if found is None:
             raise NotFound("message")
         sent, text = found
-        if text != new.text:
+        if text not in (new.text, ""):  # nothing is left of what was taken back
             raise Conflict("key_reused", "This key was used for another text.", field="key")
         return sent
 

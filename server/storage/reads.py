@@ -190,7 +190,7 @@ class Reads:
         return Page(items=[_entry(d, retracted) for d in found], next=following, previous=previous)
 
     async def sent(self, conversation: str, user: str, key: str) -> tuple[Sent, str] | None:
-        """What was sent under an idempotency key, and its text."""
+        """What was sent under an idempotency key, and its text, which is empty where it was taken back."""
         async with reachable():
             found = await MessageDocument.find_one({"conversation": conversation, "user": user, "key": key})
             if found is None:

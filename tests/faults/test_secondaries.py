@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from server.embedded.engines import EngineURLs
-from tests.support.client import Http, chat, http
+from tests.support.client import Chat, Http, chat, http
 from tests.support.house import House, new_house
 from tests.support.mongo_set import Member, mongo_set
 from tests.support.talking_model import TalkingModel, spoken
@@ -31,6 +32,18 @@ async def sees(reader: Http, conversation: str, message: str, seq: int) -> None:
     page, lines = await asyncio.gather(reader.messages(conversation), reader.get("/v1/conversations?limit=1"))
     last = lines["items"][0]["last"]
     assert (page[-1]["id"], last["id"], last["seq"]) == (message, message, seq)
+
+
+async def owl(device: Chat, conversation: str, number: int) -> str:
+    """Say something; as clients do, once more where three databases are too much for one machine. Its message."""
+    said = {"conversation": conversation, "text": f"Owl {number}", "reply": False}
+    for _ in range(10):
+        answer = await device.ask("send", **said, key=f"owl-number-{number}")
+        if answer.get("code") != "unavailable":
+            break
+        await asyncio.sleep(answer["retry_after"])
+    assert answer["type"] == "accepted", answer
+    return answer["message"]
 
 
 @pytest.mark.timeout(240)
@@ -57,9 +70,7 @@ async def test_nobody_misses_what_they_have_said(
             conversation = await ada.conversation()
             await device.subscribe(conversation)
 
-            async def say(number: int) -> str:
-                return (await device.send(conversation, f"Owl {number}", reply=False))["message"]
-
+            say = partial(owl, device, conversation)
             before = [await finds(member) for member in (members.prompt, members.late)]
             for number in range(1, SENDS + 1):
                 await sees(elsewhere, conversation, await say(number), number)
@@ -81,7 +92,7 @@ async def test_nobody_misses_what_they_have_said(
 
             members.late.freeze()
             try:
-                for number in range(4):
+                for number in range(2 * SENDS + 1, 2 * SENDS + 5):
                     message = await say(number)
                     began = time.monotonic()
                     assert (await elsewhere.messages(conversation))[-1]["id"] == message

@@ -45,6 +45,15 @@ async def test_a_key_belongs_to_one_text(house: House, ada: Http) -> None:
     assert {answer.json()["code"] for answer in refused} == {"key_reused"}
 
 
+async def test_what_was_taken_back_is_not_said_again(ada: Http) -> None:
+    """A device that was offline sends it once more: it was sent, whatever has become of it since."""
+    path = f"/v1/conversations/{await ada.conversation()}/messages"
+    said = {"text": "never mind", "key": "k", "reply": False}
+    sent = await ada.post(path, said, 202)
+    await ada.ask("DELETE", f"/v1/messages/{sent['message']}", status=204)
+    assert await ada.post(path, said, 202) == sent | {"duplicate": True}
+
+
 async def test_a_key_belongs_to_one_conversation(ada: Http) -> None:
     """The same key elsewhere is another message."""
     said = {"text": "Hola", "key": "k", "reply": False}
