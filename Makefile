@@ -77,6 +77,7 @@ check-node:
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
 	  $(call needs,Node 20 or later is needed: this is $$(node --version).)
 	@command -v npm >/dev/null || $(call needs,npm is needed to fetch the page's libraries. On Debian: apt-get install npm)
+	@test ! -L node_modules || $(call needs,node_modules is a link$(comma) and npm would empty what it points to: remove the link.)
 
 $(BIN)/python:
 	@$(MAKE) --no-print-directory check-python
