@@ -4,9 +4,8 @@ The SDK signs, retries and tells the failures of the request; the answer's body 
 (see `providers.exchange`).
 """
 
-from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import groupby
 from typing import Any, cast
 
@@ -17,7 +16,7 @@ from anthropic import AsyncStream, omit
 from anthropic.types import Message, MessageParam, RawMessageStreamEvent
 
 from providers.config import ProviderConfig
-from providers.continuation import going_on, turns_to_go_on
+from providers.continuation import turns_to_go_on
 from providers.contract import (
     CitationDelta,
     Delta,
@@ -31,22 +30,21 @@ from providers.contract import (
     Turn,
     Usage,
 )
-from providers.errors import SlowToConnect, TimedOut, Unreachable
-from providers.exchange import Reading, converse, model_ids
-from providers.profiles import prefills, profile, streams
+from providers.errors import SlowToConnect, TimedOut
+from providers.exchange import Reading, model_ids
+from providers.profiles import prefills, streams
 from providers.refusal import ErrorObject, Refusals
-from providers.retries import RetryBudget
+from providers.sdk import NO_KEY, Failures, SDKProvider
 
 _ANTHROPIC = "https://api.anthropic.com"
-
-# With no key at all the SDK would look for one in the environment and on the disk.
-_NO_KEY = "none"
 
 # The protocol insists on a maximum; this one is taken by every model.
 _MAX_TOKENS = 4096
 
 # The protocol insists on a user who speaks first; a conversation that opens with a greeting has none.
 _OPENING = "(The conversation begins.)"
+
+_FAILURES = Failures(anthropic.APIStatusError, anthropic.APITimeoutError, anthropic.AnthropicError)
 
 _REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -221,31 +219,17 @@ class WholeMessageReading(MessageReading):
             yield ToolCallDelta(block.id or "", block.name or "", arguments)
 
 
-class AnthropicProvider:
+class AnthropicProvider(SDKProvider):
     """A server of Anthropic's protocol."""
 
     def __init__(self, config: ProviderConfig) -> None:
-        self._config = config
-        self._refusals = Refusals(config.name, config.api_key)
-        self._budget = RetryBudget(config.limits.retry_share)
+        super().__init__(config, _FAILURES)
         self._client = anthropic.AsyncAnthropic(
-            api_key=config.api_key or _NO_KEY,
+            api_key=config.api_key or NO_KEY,
             base_url=config.base_url or _ANTHROPIC,
-            timeout=httpx2.Timeout(config.limits.connect, read=None),
+            timeout=self._timeout,
             max_retries=0,  # `converse` tries again, within its budget
         )
-
-    @property
-    def name(self) -> str:
-        """The name it was configured under."""
-        return self._config.name
-
-    def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
-        """Ask the model; see `Provider.stream`."""
-        answer = converse(self.name, self._config.limits, self._budget, _Asking(self, prompt))
-        if not prompt.kept:
-            return answer
-        return going_on(answer, prompt.kept, prefill=prefills(self._config, prompt.model))
 
     def reading(self, model: str) -> Reading:
         """Read a new answer of a model."""
@@ -280,13 +264,10 @@ class AnthropicProvider:
     ]:
         config = self._config
         turns = turns_to_go_on(prompt, prefill=prefills(config, prompt.model))
-        temperature = prompt.temperature
-        if temperature is None and profile(config, prompt.model).temperature:
-            temperature = config.temperature
         max_tokens = config.max_tokens if prompt.max_tokens is None else prompt.max_tokens
         said = {
             # The SDK has no arguments for these, since the newest models take none; the others still do.
-            "temperature": temperature,
+            "temperature": self._temperature(prompt),
             "top_p": prompt.top_p,
             "stop_sequences": list(prompt.stop) or None,
             "tools": [_tool(tool) for tool in prompt.tools] or None,
@@ -299,22 +280,6 @@ class AnthropicProvider:
             stream=streams(config, prompt.model),
             extra_body={name: value for name, value in said.items() if value is not None},
         )
-
-    @contextmanager
-    def _failures_told(self, slow: type[TimedOut]) -> Generator[None]:
-        """Turn what the SDK raises into this package's errors, `slow` among them."""
-        try:
-            yield
-        except anthropic.APIStatusError as error:
-            # Without its cause: the SDK's own message quotes the body, which may quote the key.
-            response = error.response
-            raise self._refusals.of_response(
-                response.status_code, response.headers, response.content
-            ) from None
-        except anthropic.APITimeoutError as error:
-            raise slow(f"{self.name} took too long to answer.") from error
-        except anthropic.AnthropicError as error:
-            raise Unreachable(f"{self.name} cannot be reached.") from error
 
 
 def system_text(turns: Sequence[Turn]) -> str:
@@ -365,17 +330,3 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
 
 def _tool(tool: Tool) -> dict[str, Any]:
     return {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
-
-
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """One prompt on its way (`exchange.Request`)."""
-
-    provider: AnthropicProvider
-    prompt: Prompt
-
-    def open(self) -> AbstractAsyncContextManager[httpx2.Response]:
-        return self.provider.open(self.prompt)
-
-    def reading(self) -> Reading:
-        return self.provider.reading(self.prompt.model)

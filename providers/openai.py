@@ -4,8 +4,8 @@ They differ by configuration alone. The SDK signs, retries and tells the failure
 body is read raw (see `providers.exchange`).
 """
 
-from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from openai import AsyncStream
 from openai.types.chat import ChatCompletion
 
 from providers.config import ProviderConfig
-from providers.continuation import going_on, turns_to_go_on
+from providers.continuation import turns_to_go_on
 from providers.contract import (
     CitationDelta,
     Delta,
@@ -29,19 +29,18 @@ from providers.contract import (
     Turn,
     Usage,
 )
-from providers.errors import SlowToConnect, TimedOut, Unreachable
-from providers.exchange import Reading, converse, model_ids
-from providers.profiles import prefills, profile, streams
+from providers.errors import SlowToConnect, TimedOut
+from providers.exchange import Reading, model_ids
+from providers.profiles import prefills, streams
 from providers.refusal import ErrorObject, Refusals
-from providers.retries import RetryBudget
+from providers.sdk import NO_KEY, Failures, SDKProvider
 
 _OPENAI = "https://api.openai.com/v1"
 
-# The SDK insists on a key where a local server asks for none.
-_NO_KEY = "none"
-
 _STREAM = AsyncStream[object]
 _STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
+
+_FAILURES = Failures(openai.APIStatusError, openai.APITimeoutError, openai.OpenAIError)
 
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -223,33 +222,19 @@ class CompletionReading(ChatReading):
         return self.take(completion)
 
 
-class OpenAIProvider:
+class OpenAIProvider(SDKProvider):
     """A server of OpenAI's protocol."""
 
     def __init__(self, config: ProviderConfig) -> None:
-        self._config = config
-        self._refusals = Refusals(config.name, config.api_key)
+        super().__init__(config, _FAILURES)
         base_url = config.base_url or _OPENAI
         self._limit_field = limit_field(base_url)
-        self._budget = RetryBudget(config.limits.retry_share)
         self._client = openai.AsyncOpenAI(
-            api_key=config.api_key or _NO_KEY,
+            api_key=config.api_key or NO_KEY,
             base_url=base_url,
-            timeout=httpx2.Timeout(config.limits.connect, read=None),
+            timeout=self._timeout,
             max_retries=0,  # `converse` tries again, within its budget
         )
-
-    @property
-    def name(self) -> str:
-        """The name it was configured under."""
-        return self._config.name
-
-    def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
-        """Ask the model; see `Provider.stream`."""
-        answer = converse(self.name, self._config.limits, self._budget, _Asking(self, prompt))
-        if not prompt.kept:
-            return answer
-        return going_on(answer, prompt.kept, prefill=prefills(self._config, prompt.model))
 
     def reading(self, model: str) -> ChatReading:
         """Read a new answer of a model."""
@@ -294,12 +279,9 @@ class OpenAIProvider:
     def _body(self, prompt: Prompt) -> dict[str, object]:
         config = self._config
         turns = turns_to_go_on(prompt, prefill=prefills(config, prompt.model))
-        temperature = prompt.temperature
-        if temperature is None and profile(config, prompt.model).temperature:
-            temperature = config.temperature
         said = {
             "messages": [_message(turn) for turn in turns],
-            "temperature": temperature,
+            "temperature": self._temperature(prompt),
             self._limit_field: config.max_tokens if prompt.max_tokens is None else prompt.max_tokens,
             "top_p": prompt.top_p,
             "stop": list(prompt.stop) or None,
@@ -308,41 +290,11 @@ class OpenAIProvider:
         }
         return {name: value for name, value in said.items() if value is not None}
 
-    @contextmanager
-    def _failures_told(self, slow: type[TimedOut]) -> Generator[None]:
-        """Turn what the SDK raises into this package's errors, `slow` among them."""
-        try:
-            yield
-        except openai.APIStatusError as error:
-            # Without its cause: the SDK's own message quotes the body, which may quote the key.
-            response = error.response
-            raise self._refusals.of_response(
-                response.status_code, response.headers, response.content
-            ) from None
-        except openai.APITimeoutError as error:
-            raise slow(f"{self.name} took too long to answer.") from error
-        except openai.OpenAIError as error:
-            raise Unreachable(f"{self.name} cannot be reached.") from error
-
 
 def limit_field(base_url: str) -> str:
     """Name the field for the maximum: OpenAI's newer models refuse the name that all the others know."""
     own = (httpx2.URL(base_url).host or "").endswith("api.openai.com")
     return "max_completion_tokens" if own else "max_tokens"
-
-
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """One prompt on its way (`exchange.Request`)."""
-
-    provider: OpenAIProvider
-    prompt: Prompt
-
-    def open(self) -> AbstractAsyncContextManager[httpx2.Response]:
-        return self.provider.open(self.prompt)
-
-    def reading(self) -> ChatReading:
-        return self.provider.reading(self.prompt.model)
 
 
 def _message(turn: Turn) -> dict[str, Any]:
