@@ -74,13 +74,12 @@ async def test_a_batch_costs_so_many_commands(house: Library, talks: int) -> Non
     batch, holds = await facts(house, before), await held(house)
     log.topics.clear()
 
-    async def take_in(name: str) -> None:
-        await house.projections[name].apply(batch, "live")
-        await house.checkpoints.save_with_others(
-            holds[name], Step({"_data": "here"}, len(batch), batch[-1].id)
-        )
+    async def take_in() -> None:
+        await asyncio.gather(*(house.projections[name].apply(batch, "live") for name in NAMES))
+        step = Step({"_data": "here"}, len(batch), batch[-1].id)
+        await asyncio.gather(*(house.checkpoints.save_with_others(holds[name], step) for name in NAMES))
 
-    assert await commands_of(lambda: asyncio.gather(*map(take_in, NAMES))) == BATCH
+    assert await commands_of(take_in) == BATCH
     assert log.topics == {topic_of("usr_ada"), topic_of(GRACE)}
     assert len(await house.rows("search")) == talks * 3 * 2
 
