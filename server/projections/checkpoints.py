@@ -4,7 +4,9 @@ Time is the database's: processes need not agree about it. Each taking of the le
 whose fence is not the newest can no longer move the checkpoint.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +16,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
 from realtime.together import Together
-from server.storage.database import reachable
+from server.domain.errors import Unavailable
+from server.storage.database import reachable, stopped
 
 Token = Mapping[str, Any]
 """MongoDB's own name for a place in a change stream."""
@@ -119,6 +122,15 @@ class Checkpoints:
         """Keep the lease. Errors: `LeaseLost`."""
         await self._update(hold, {"until": self._until()})
 
+    @asynccontextmanager
+    async def keeping(self, hold: Hold) -> AsyncGenerator[None]:
+        """Keep the lease while the body runs, however long a step takes; that it was lost, the next save says."""
+        task = asyncio.create_task(self._keep(hold))
+        try:
+            yield
+        finally:
+            await stopped([task])
+
     async def release(self, hold: Hold) -> None:
         """Let somebody else take it at once. What is still on its way to be saved is nobody's any more."""
         free = {"$set": {"until": None, "holder": None}, "$inc": {"fence": 1}}
@@ -150,6 +162,16 @@ class Checkpoints:
         lag = max(0.0, (waiting[0]["now"] - waiting[0]["at"]).total_seconds()) if waiting else 0.0
         holder = known.get("holder") if known.get("held") else None
         return Progress(name, holder, lag, known.get("applied", 0), known.get("rebuilt_at"))
+
+    async def _keep(self, hold: Hold) -> None:
+        while True:
+            await asyncio.sleep(self.lease_seconds / 3)
+            try:
+                await self.renew(hold)
+            except Unavailable:
+                continue
+            except LeaseLost:
+                return
 
     async def _update(self, hold: Hold, said: Mapping[str, Any]) -> None:
         wanted = {"_id": hold.name, "fence": hold.fence}

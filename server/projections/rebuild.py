@@ -6,7 +6,7 @@
     follow  what was committed meanwhile, until nothing is left
     seize   the live side's lease: whoever follows is fenced off, nothing more is written to `live`
     follow  what came in between: a moment's work
-    swap    `next` becomes `live`, and whoever follows takes the lease again
+    swap    `next` becomes `live`; the lease is seized once more, and whoever follows takes it again
 
 Who reads is served by the old side until the swap, which is one step. Whoever follows goes on from where the rebuild
 began: to apply it again changes nothing, and only the live side has listeners, who are told of what happened meanwhile.
@@ -56,7 +56,8 @@ class Rebuild:
         if right is None:
             raise Busy(self._projection.name)
         try:
-            await self._run(right)
+            async with self._checkpoints.keeping(right):
+                await self._run(right)
         finally:
             await self._checkpoints.forget(right)
         return self._events
@@ -69,14 +70,21 @@ class Rebuild:
             await self._apply(facts)
             await self._checkpoints.renew(right)
         token = await self._catch_up(begun, right)
-        hold = await self._checkpoints.take(self._projection.name, self._holder, by_force=True)
-        assert hold is not None
-        await self._catch_up(token, right)
-        await self._projection.swap()
+        hold = await self._seize()
+        async with self._checkpoints.keeping(hold):
+            await self._catch_up(token, right)
+            await self._projection.swap()
+        # Once more: had this process slept, somebody would have gone on with what was live before, and saved his place.
+        hold = await self._seize()
         said = {"version": self._projection.version, "rebuilt_at": "$$NOW"}
         await self._checkpoints.save(hold, Step(begun, self._events, self._last, said))
         await self._checkpoints.release(hold)
         _log.info("rebuilt", projection=self._projection.name, events=self._events)
+
+    async def _seize(self) -> Hold:
+        hold = await self._checkpoints.take(self._projection.name, self._holder, by_force=True)
+        assert hold is not None
+        return hold
 
     async def _catch_up(self, token: Token, right: Hold) -> Token:
         """Apply what came after a place, until there is no more than what comes at this moment."""

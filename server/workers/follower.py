@@ -57,19 +57,24 @@ class Follower:
         if hold is None:
             return False
         try:
-            if hold.token is None or hold.version != self._projection.version:
-                await self._rebuild()
-            else:
-                await self._follow(hold, hold.token)
+            async with self._checkpoints.keeping(hold):
+                await self._go_on(hold)
+        finally:
+            await self._checkpoints.release(hold)
+        return True
+
+    async def _go_on(self, hold: Hold) -> None:
+        if hold.token is None or hold.version != self._projection.version:
+            await self._rebuild()
+            return
+        try:
+            await self._follow(hold, hold.token)
         except TokenLost:
             _log.error(
                 "the database has forgotten the place of a projection: rebuilding it from all events",
                 projection=self._projection.name,
             )
             await self._rebuild()
-        finally:
-            await self._checkpoints.release(hold)
-        return True
 
     async def _rebuild(self) -> None:
         await Rebuild(self._projection, self._tail.feed, self._checkpoints, self._holder).run()
