@@ -95,4 +95,9 @@ class Follower:
         if heard.facts:
             await self._projection.apply(heard.facts, "live")
         last = max((fact.id for fact in heard.facts), default=None)
-        await self._checkpoints.save_with_others(hold, Step(heard.token, len(heard.facts), last))
+        try:
+            await self._checkpoints.save_with_others(hold, Step(heard.token, len(heard.facts), last))
+        except LeaseLost:
+            # Somebody went on meanwhile. What was looked at before that, and written or told after it, is made good.
+            await self._projection.apply(heard.facts, "live")
+            raise

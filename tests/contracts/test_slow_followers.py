@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Any
 
 import pytest
 
-from server.projections.checkpoints import Step
+from server.projections.checkpoints import LeaseLost, Step
 from server.projections.contract import Fact, Projection, Side
+from server.projections.conversation_list import ConversationList
 from server.search.contract import SearchQuery
 from server.storage.database import stopped
-from server.storage.event_feed import EventFeed
-from tests.support.reading import ADA, Library, library, message_of
+from server.storage.event_feed import EventFeed, Heard
+from server.storage.list_rows import Seen
+from tests.support.reading import ADA, GRACE, Library, library, message_of
+from tests.support.search_engines import SEARCH_ENGINES
 from tests.support.waiting import wait_until
 
 LEASE_SECONDS = 0.3
@@ -25,6 +29,15 @@ async def house(mongodb_url: str) -> AsyncGenerator[Library]:
 
 async def nothing() -> None:
     """Happens."""
+
+
+@pytest.fixture(params=sorted(SEARCH_ENGINES))
+async def searched(request: pytest.FixtureRequest, mongodb_url: str) -> AsyncGenerator[Library]:
+    """Give the same, searched with each engine in turn."""
+    async with SEARCH_ENGINES[request.param](mongodb_url) as engine, library(mongodb_url) as house:
+        house.search_with(engine)
+        await house.projections["search"].prepare("live")
+        yield house
 
 
 class Watched:
@@ -127,3 +140,80 @@ async def test_a_rebuild_that_sleeps_before_it_swaps_loses_nothing(house: Librar
 
     async with house.following("search"):
         await wait_until(found_both, within=10)
+
+
+async def all_of_them(house: Library, after: int = 0) -> list[Fact]:
+    """What has happened, but for so many."""
+    return [fact async for batch in EventFeed().stored(100) for fact in batch][after:]
+
+
+async def go_on(house: Library, projection: Projection, after: int) -> None:
+    """As whoever takes the lease once it has run out: take in what has happened, and save the place."""
+    hold = await house.checkpoints.take(projection.name, "another", by_force=True)
+    assert hold is not None
+    facts = await all_of_them(house, after)
+    await projection.apply(facts, "live")
+    await house.checkpoints.save(hold, Step(await EventFeed().now(), len(facts), facts[-1].id))
+
+
+async def sleep_through(house: Library, name: str, heard: Sequence[Fact]) -> None:
+    """Take some events in as somebody who sleeps in the midst of it, until he has lost the lease."""
+    hold = await house.checkpoints.take(name, "sleeper", by_force=True)
+    assert hold is not None
+    with pytest.raises(LeaseLost):
+        await house.follower(name, "sleeper")._take_in(hold, Heard(list(heard), await EventFeed().now()))
+
+
+@pytest.mark.parametrize("what", ["taken back", "taken out", "deleted"])
+async def test_who_sleeps_before_he_writes_brings_nothing_back(
+    searched: Library, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """He has seen a message as it was before it was taken back, and writes when that was taken in by another."""
+    search, engine = searched.projections["search"], searched.engine
+    conversation = await searched.begin(members=[GRACE])
+    said = message_of(await searched.say(conversation, "a secret moon"))
+    seen, put = await all_of_them(searched), engine.put
+
+    async def wake_up(*documents: Any, **more: Any) -> None:
+        monkeypatch.setattr(engine, "put", put)
+        if what == "taken back":
+            await searched.retract(conversation, said)
+        elif what == "taken out":
+            await searched.change(conversation, members=[])
+        else:
+            await searched.delete(conversation)
+        await go_on(searched, search, len(seen))
+        await put(*documents, **more)
+
+    monkeypatch.setattr(engine, "put", wake_up)
+    await sleep_through(searched, "search", seen)
+    for reader in (ADA, GRACE):
+        hits = (await engine.search(SearchQuery(reader=reader, text="moon"))).hits
+        assert [hit.id for hit in hits] == ([said] if (what, reader) == ("taken out", ADA) else [])
+
+
+async def test_who_sleeps_before_he_tells_has_not_the_last_word(house: Library) -> None:
+    """He tells of a conversation as it was: it is told once more, as it is."""
+    conversation = await house.begin()
+    told: list[str] = []
+
+    class Listening:
+        """Hears what the last message is, of him who sleeps a moment later."""
+
+        asleep = False
+
+        async def changed(self, seen: Sequence[Seen]) -> None:
+            """See the port."""
+            if not self.asleep:
+                self.asleep = True
+                await house.say(conversation, "new")
+                await go_on(house, projection, len(heard))
+            told.extend(one.row["last"]["text"] for one in seen)
+
+    projection = ConversationList(house.client[house.name], Listening())
+    house.projections[projection.name] = projection
+    await house.say(conversation, "old")
+    heard = await all_of_them(house)
+    await sleep_through(house, projection.name, heard)
+    assert told[:2] == ["new", "old"]
+    assert told[-1] == "new"
