@@ -165,6 +165,13 @@ class Reads:
         """These messages, in conversation order."""
         return await self._messages({"_id": {"$in": list(messages)}}, ASCENDING)
 
+    async def shown_among(self, messages: Sequence[str]) -> set[str]:
+        """Those of these that lie on their chosen branch, and were neither taken back nor put away."""
+        gone = {"retracted": {"$ne": True}, "archived": {"$ne": True}}
+        wanted = {"_id": {"$in": list(messages)}, "chosen": True} | gone
+        async with reachable():
+            return {row["_id"] async for row in MessageDocument.collection().find(wanted, ["_id"])}
+
     async def line(self, conversation: str) -> dict[str, OpenReply]:
         """The replies that a conversation still owes, also one that was deleted."""
         async with reachable():

@@ -35,6 +35,7 @@ READS: dict[str, Callable[[Library, str], Awaitable[Any]]] = {
     "what texts say": lambda house, talk: house.reads.about_texts(talk),
     "how many before": lambda house, talk: house.reads.how_many_before(talk, "msg_", 50, chosen=True),
     "somebody's characters": lambda house, talk: house.reads.characters(ADA, Cut(limit=20)),
+    "what is shown of some": lambda house, talk: house.reads.shown_among(["msg_1", "msg_2"]),
     "what is owed": lambda house, talk: house.reads.owed(datetime.now(UTC), None, 20),
     "who finds a conversation": lambda house, talk: house.engine.readers(talk),
     "summaries": lambda house, talk: Summaries().of(talk),

@@ -1,10 +1,13 @@
 """What people do to what they said, as search sees it a moment later. One suite for every engine."""
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
+from server.queries.search import Search
 from server.search.contract import SearchQuery
+from server.storage.causal import Causal
 from server.storage.event_feed import EventFeed
 from tests.support.reading import ADA, GRACE, Library, library, message_of, reply_of
 from tests.support.search_engines import SEARCH_ENGINES
@@ -203,3 +206,24 @@ async def test_a_rebuild_finds_the_same(house: Library) -> None:
     await house.rebuild("search").run()
     assert await found(house, "moon") == [new]
     assert await found(house, "moon", GRACE) == []
+
+
+@pytest.mark.parametrize("what", ["taken back", "put away", "left"])
+async def test_what_is_gone_is_not_shown_whatever_the_index_still_holds(behind: Library, what: str) -> None:
+    """From the moment at which it was taken back, put away, or left for another branch."""
+    conversation = await behind.begin()
+    kept = message_of(await behind.say(conversation, "old moon"))
+    gone = message_of(await behind.say(conversation, "secret moon"))
+    facts = [fact async for facts in EventFeed().stored(100) for fact in facts]
+    await behind.projections["search"].apply(facts, "live")
+    match what:
+        case "taken back":
+            await behind.retract(conversation, gone)
+        case "put away":
+            await behind.archive(conversation, gone)
+        case _:
+            await behind.edit(conversation, gone, "sun")
+    board: Any = None  # nobody asks it where all is read from the primary
+    search = Search(behind.engine, behind.reads, Causal(behind.client, board, "primary"))
+    found = await search(ADA, SearchQuery(reader=ADA, text="moon"))
+    assert ([hit.id for hit in found.hits], found.total) == ([kept], 1)

@@ -118,6 +118,13 @@ class Library:
         events = branches.retract(state, await self.reads.tree(conversation), user, message, now())
         await self.store.append(events, expected=version, actor=user)
 
+    async def archive(self, conversation: str, message: str, user: str = ADA) -> None:
+        """Put a message away."""
+        state, version = await self.reads.conversation_at(conversation)
+        tree = await self.reads.tree(conversation)
+        events = branches.archive(state, tree, user, message, archived=True, now=now())
+        await self.store.append(events, expected=version, actor=user)
+
     def search_with(self, engine: SearchEngine) -> None:
         """Index and search with another engine from now on."""
         self.engine = engine
