@@ -99,14 +99,25 @@ class Announcer:
             _log.info("a newer attempt has the draft", conversation=conversation, refused=len(refused))
 
     async def sent(
-        self, created: tuple[int, events.MessageCreated] | None, requested: tuple[int, events.ReplyRequested]
+        self,
+        created: tuple[int, events.MessageCreated] | None,
+        requested: tuple[int, events.ReplyRequested],
+        *,
+        retracted: bool = False,
     ) -> None:
         """A reply that is owed, once more, with the message that it answers: to the clients first, then to the queue.
 
-        Each comes with its version in the stream.
+        Each comes with its version in the stream. Of a message that was taken back since, its place is told.
         """
         version, event = requested
-        records = [Record(message_created(created[1], created[0]).body())] if created else []
+        records: list[Record] = []
+        if created is not None:
+            at, message = created
+            told = message.model_copy(update={"text": ""}) if retracted else message
+            records.append(Record(message_created(told, at).body()))
+            if retracted:
+                gone = wire.MessageRetracted(conversation=message.conversation, message=message.message)
+                records.append(Record(gone.body()))
         place = await self.place_again(event)
         records.append(queued(owed(event, version, place), place))
         await self.publish(event.conversation, records)

@@ -21,7 +21,7 @@ from realtime.queue.contract import Queue
 from server.commands.announce import Announcer
 from server.commands.line import Line
 from server.domain.errors import Unavailable
-from server.domain.events import MessageCreated, ReplyRequested
+from server.domain.events import MessageCreated, MessageRetracted, ReplyRequested
 from server.domain.reply import Reply
 from server.sagas.reply.ends import Ends
 from server.sagas.reply.steps import DEADLINE, overdue
@@ -160,11 +160,17 @@ class Sweeper:
             _log.warning("accepted, not in the queue: mending", reply=reply.id)
         self.counts["queued_again"] += 1
         created: tuple[int, MessageCreated] | None = None
+        requested: tuple[int, ReplyRequested] | None = None
+        retracted = False
         async for stored in self._store.replay(reply.conversation):
             match stored.event:
                 case MessageCreated() as event if event.message == reply.message:
                     created = stored.version, event
                 case ReplyRequested() as event if event.reply == reply.id:
-                    await self._announcer.sent(created, (stored.version, event))
+                    requested = stored.version, event
+                case MessageRetracted() as event if event.message == reply.message:
+                    retracted = True
                 case _:
                     pass
+        if requested is not None:
+            await self._announcer.sent(created, requested, retracted=retracted)

@@ -42,3 +42,27 @@ async def test_what_waits_in_the_queue_is_left_there(
             await device.until_end(second)
             assert worker.events("accepted, not in the queue: mending") == []
             assert device.reader.types.count("reply.queued") == 2
+
+
+async def test_what_was_taken_back_is_not_told_again(
+    tmp_path: Path, engines: EngineURLs, model: TalkingModel
+) -> None:
+    """Its reply is owed all the same, and is queued with the place of its message, and without its words."""
+    house = new_house(tmp_path, engines, model)
+    async with house.web() as web, http(web.url) as ada:
+        conversation = await ada.conversation()
+        path = f"/v1/conversations/{conversation}/messages"
+        sent = await ada.post(path, {"text": "say 5 tokens"}, 202)
+        async with Redis.from_url(house.redis_url) as client:
+            assert await client.delete(*await client.keys("queue:*")) > 0
+        await ada.ask("DELETE", f"/v1/messages/{sent['message']}", status=204)
+        async with chat(web.url, ada.token) as device:
+            await device.subscribe(conversation)
+            async with house.worker() as worker:
+                await device.until_end(sent["reply"])
+                assert len(worker.events("accepted, not in the queue: mending")) == 1
+            told = [frame for frame in device.heard if frame["type"] == "message.created"]
+            assert [frame["message"]["text"] for frame in told] == [""]
+            assert device.reader.types.index("message.created") < device.reader.types.index(
+                "message.retracted"
+            )
