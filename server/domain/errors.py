@@ -7,6 +7,7 @@ ChatError
 ├── NotFound           not_found
 ├── Conflict           already_ended, not_ended, busy, retracted, archived, too_many_versions, key_reused,
 │                      no_direct_search: it does not fit the present state
+├── TooLarge           too_large: it is more than the database takes at once; it must be made smaller
 ├── QuotaExceeded      quota_exceeded: the user has as much as one may have; later it will be otherwise
 └── Unavailable        unavailable, overloaded: nothing was accepted; try again later
 StaleAttempt           not for clients: a newer attempt at the reply exists, or the reply has ended
@@ -47,6 +48,13 @@ class NotFound(ChatError):
 
 class Conflict(ChatError):
     """The request does not fit the present state."""
+
+
+class TooLarge(ChatError):
+    """It is more than can be stored at once, now or later; nothing was accepted."""
+
+    def __init__(self) -> None:
+        super().__init__("too_large", "This is more than the database here can take at once.")
 
 
 class QuotaExceeded(ChatError):

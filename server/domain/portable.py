@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from server.domain.branches import MAX_SIBLINGS
 from server.domain.conversation import MAX_TEXT, Conversation, Title
 from server.domain.errors import Invalid
 from server.domain.events import ConversationCreated, Event, MessageImported
@@ -103,9 +104,7 @@ def bring_in(document: Portable, owner: str, now: datetime) -> list[Event]:
         raise Invalid("invalid", detail, field="messages")
     conversation = new_id("cnv")
     names = _new_names(document.messages)
-    versions: dict[str | None, list[str]] = {}
-    for message in document.messages:
-        versions.setdefault(message.parent, []).append(names[message.id])
+    versions = _versions(document.messages, names)
     path = _path(document.messages)
     events: list[Event] = [
         ConversationCreated(
@@ -155,6 +154,18 @@ def _new_names(messages: list[PortableMessage]) -> dict[str, str]:
             raise Invalid("invalid", "Its parent does not come before it.", field=f"messages.{place}.parent")
         names[message.id] = new_id("msg")
     return names
+
+
+def _versions(messages: list[PortableMessage], names: dict[str, str]) -> dict[str | None, list[str]]:
+    """The new ids of all that have the same parent: no more of them than anybody may make, for each lists them all."""
+    versions: dict[str | None, list[str]] = {}
+    for place, message in enumerate(messages):
+        together = versions.setdefault(message.parent, [])
+        if len(together) == MAX_SIBLINGS:
+            detail = f"A message has at most {MAX_SIBLINGS} versions."
+            raise Invalid("invalid", detail, field=f"messages.{place}.parent")
+        together.append(names[message.id])
+    return versions
 
 
 def _path(messages: list[PortableMessage]) -> set[str]:

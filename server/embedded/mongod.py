@@ -19,6 +19,9 @@ _OPTIONS = {
     "bind_ip": LOOPBACK,
     "replSet": _REPLICA_SET,
     "wiredTigerCacheSizeGB": "0.25",
+    # What a transaction has changed stays in the cache until it ends. A fifth of the cache, which may be changed in it
+    # otherwise, is less than the largest conversation that may be brought in.
+    "wiredTigerEngineConfigString": "eviction_dirty_trigger=80,eviction_updates_trigger=80",
 }
 _PARAMETERS = {
     # Nobody can take over from a replica set of one: there is nothing to wait for at the end.

@@ -12,9 +12,9 @@ from typing import Any
 import pymongo
 from pydantic import TypeAdapter
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
-from server.domain.errors import StaleAttempt
+from server.domain.errors import StaleAttempt, TooLarge
 from server.domain.events import ConversationCreated, Event, ReplyRequested
 from server.domain.ids import new_id
 from server.domain.quota import Quota
@@ -33,6 +33,7 @@ from server.storage.documents import (
 )
 
 _DUPLICATE_KEY = 11000
+_TOO_LARGE_FOR_THE_CACHE = 388
 _APPEND_SECONDS = 10.0
 
 _event: TypeAdapter[Event] = TypeAdapter(Event)
@@ -94,7 +95,7 @@ class EventStore:
 
         `expected`: the version that the decision was made on; None where a fence of its own guards the events. What
         they belong to is said by `correlation`, or around the call (`server.storage.cause`).
-        Errors: `Stale`, `Duplicate`, `StaleAttempt`, `QuotaExceeded`, `Unavailable`; nothing was stored.
+        Errors: `Stale`, `Duplicate`, `StaleAttempt`, `QuotaExceeded`, `TooLarge`, `Unavailable`; nothing was stored.
         """
         return (await self._append(events, expected, actor, correlation))[0]
 
@@ -140,11 +141,11 @@ class EventStore:
                     await self._allowances.prepare(events)
                     async with self._client.start_session() as session:
                         appended = await session.with_transaction(run, **TRANSACTION)
-            except (DuplicateKeyError, BulkWriteError) as error:
-                pattern = _duplicate(error)
-                if pattern is None:
+            except OperationFailure as error:
+                refusal = _refusal(error)
+                if refusal is None:
                     raise
-                raise (Duplicate if "key" in pattern else Stale) from error
+                raise refusal from error
         if self._causal is not None:
             await self._causal.wrote(session, stream, actor)
         return appended
@@ -219,12 +220,27 @@ def _document(event: Event, reason: Reason, version: int, meta: dict[str, Any]) 
     }
 
 
+def _refusal(error: OperationFailure) -> Exception | None:
+    """What a failure of the transaction says of the events; None where it says nothing of them."""
+    if _TOO_LARGE_FOR_THE_CACHE in (error.code, _first_failure(error).get("code")):
+        return TooLarge()
+    pattern = _duplicate(error) if isinstance(error, DuplicateKeyError | BulkWriteError) else None
+    if pattern is None:
+        return None
+    return Duplicate() if "key" in pattern else Stale()
+
+
+def _first_failure(error: OperationFailure) -> dict[str, Any]:
+    """The first thing in a bulk write that failed."""
+    failed: list[dict[str, Any]] = (error.details or {}).get("writeErrors", [])
+    return failed[0] if failed else {}
+
+
 def _duplicate(error: DuplicateKeyError | BulkWriteError) -> dict[str, Any] | None:
     """The unique index that was violated; None for another failure of a bulk write."""
     details: dict[str, Any] = dict(error.details or {})
     if isinstance(error, BulkWriteError):
-        failed: list[dict[str, Any]] = details.get("writeErrors", [])
-        if not failed or failed[0].get("code") != _DUPLICATE_KEY:
+        details = _first_failure(error)
+        if details.get("code") != _DUPLICATE_KEY:
             return None
-        details = failed[0]
     return details.get("keyPattern", {})

@@ -23,6 +23,7 @@ _STATUS: dict[type[errors.ChatError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.TooLarge: 413,
     errors.QuotaExceeded: 429,
     errors.Unavailable: 503,
     errors.Overloaded: 503,

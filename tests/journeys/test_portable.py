@@ -1,6 +1,10 @@
 """Conversations as files: what is taken out comes back as it was, and reads well as Markdown."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
+
+from pymongo import AsyncMongoClient
 
 from tests.support.client import Http, chat
 from tests.support.house import House
@@ -91,3 +95,59 @@ async def test_a_wrong_document_is_refused(ada: Http) -> None:
         problem = await ada.post("/v1/conversations/import", document, 422)
         assert problem["field"] == field
     assert (await ada.get("/v1/conversations"))["items"] == before
+
+
+async def test_more_versions_than_a_message_may_have_are_refused(ada: Http) -> None:
+    """Each lists all the others: a few thousand of them would be millions of names, out of one small file."""
+
+    def versions(how_many: int) -> dict[str, Any]:
+        one = {"role": "user", "text": "Hola", "created_at": "2026-01-01T00:00:00Z"}
+        messages = [{**one, "id": f"msg_{place:032x}"} for place in range(how_many)]
+        return {"created_at": "2026-01-01T00:00:00Z", "messages": messages}
+
+    problem = await ada.post("/v1/conversations/import", versions(101), 422)
+    assert (problem["code"], problem["field"]) == ("invalid", "messages.100.parent")
+    brought = await ada.post("/v1/conversations/import", versions(100), 201)
+    [shown] = await ada.messages(brought["id"])
+    assert len(shown["siblings"]) == 100
+
+
+def long_talk(messages: int, characters: int) -> dict[str, Any]:
+    """A document of so many messages, one after the other, each of so many characters."""
+    one = {"role": "user", "text": "x" * characters, "created_at": "2026-01-01T00:00:00Z"}
+    names = [f"msg_{place:032x}" for place in range(messages)]
+    parents = [None, *names]
+    said = [{**one, "id": name, "parent": parent} for name, parent in zip(names, parents, strict=False)]
+    return {"created_at": "2026-01-01T00:00:00Z", "messages": said}
+
+
+async def test_as_much_as_may_be_brought_in_is(ada: Http) -> None:
+    """5,000 messages that fill 16 MiB: one transaction of the database that comes with us takes them."""
+    brought = await ada.post("/v1/conversations/import", long_talk(5_000, 2_800), 201)
+    assert brought["last_seq"] == 5_000
+
+
+async def test_what_the_database_cannot_take_at_once_is_too_large(ada: Http, mongodb_url: str) -> None:
+    """A database with a smaller cache says so: it is no use to try the same again, and nothing was stored."""
+    before = (await ada.get("/v1/conversations"))["items"]
+    async with a_small_cache(mongodb_url):
+        problem = await ada.post("/v1/conversations/import", long_talk(5_000, 2_800), 413)
+    assert problem["code"] == "too_large"
+    assert "retry_after" not in problem
+    assert (await ada.get("/v1/conversations"))["items"] == before
+
+
+@asynccontextmanager
+async def a_small_cache(url: str) -> AsyncGenerator[None]:
+    """What may be changed in the cache of the database, as in one that is a sixteenth as large."""
+    async with AsyncMongoClient[dict[str, Any]](url) as client:
+
+        async def may_change(percent: int) -> None:
+            marks = f"eviction_dirty_trigger={percent},eviction_updates_trigger={percent}"
+            await client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=marks)
+
+        await may_change(5)
+        try:
+            yield
+        finally:
+            await may_change(80)
