@@ -26,5 +26,6 @@ class AuditEntry(BaseModel):
 
 def without_text(data: dict[str, Any]) -> dict[str, Any]:
     """What is left of an event whose message was taken back."""
-    gone: dict[str, Any] = {"text": "", "reasoning": "", "citations": [], "tool_calls": [], "results": []}
+    gone: dict[str, Any] = {"text": "", "reasoning": "", "citations": [], "tool_calls": []}
+    gone |= {"results": [], "tool_results": []}
     return data | {name: nothing for name, nothing in gone.items() if name in data}

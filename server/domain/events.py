@@ -102,6 +102,10 @@ class MessageImported(_Event):
     provider: str | None
     model: str | None
     error: str | None
+    reasoning: str | None = None
+    tool_calls: list[ToolCall] = []
+    tool_results: list[ToolResult] = []
+    citations: list[Citation] = []
 
 
 class MessageEdited(_Event):

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from server.domain.answer import Citation, ToolCall, ToolResult
 from server.domain.branches import MAX_SIBLINGS
 from server.domain.conversation import MAX_TEXT, Conversation, Title
 from server.domain.errors import Invalid
@@ -20,6 +21,9 @@ from server.domain.settings import ReplySettings
 
 MAX_MESSAGES = 5_000
 """Of a conversation that is brought in: it is stored in one transaction, all of it or nothing."""
+
+_MOST_BESIDE = 1_000
+"""Calls, results or sources of one message."""
 
 
 class PortableMessage(BaseModel):
@@ -41,6 +45,10 @@ class PortableMessage(BaseModel):
     provider: str | None = Field(default=None, max_length=64)
     model: str | None = Field(default=None, max_length=256)
     error: str | None = Field(default=None, max_length=64)
+    reasoning: str | None = Field(default=None, max_length=10 * MAX_TEXT)
+    tool_calls: list[ToolCall] = Field(default=[], max_length=_MOST_BESIDE)
+    tool_results: list[ToolResult] = Field(default=[], max_length=_MOST_BESIDE)
+    citations: list[Citation] = Field(default=[], max_length=_MOST_BESIDE)
     language: str | None = None
     topics: list[str] = []
     sentiment: float | None = None
@@ -140,8 +148,18 @@ def bring_in(document: Portable, owner: str, now: datetime) -> list[Event]:
             model=message.model,
             error=message.error,
         )
-        events.append(imported)
+        events.append(_with_what_came_beside(imported, message))
     return events
+
+
+def _with_what_came_beside(imported: MessageImported, message: PortableMessage) -> MessageImported:
+    """Thoughts, calls of tools, what came of them, and sources: a reply alone has them, until it is taken back."""
+    if message.retracted or message.role != "assistant":
+        return imported
+    beside = {
+        name: getattr(message, name) for name in ("reasoning", "tool_calls", "tool_results", "citations")
+    }
+    return imported.model_copy(update=beside)
 
 
 def _new_names(messages: list[PortableMessage]) -> dict[str, str]:

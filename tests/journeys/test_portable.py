@@ -61,6 +61,42 @@ async def test_what_is_taken_out_comes_back(house: House, ada: Http, grace: Http
     await wait_until(found)
 
 
+async def test_what_came_beside_the_text_comes_back(house: House, ada: Http, grace: Http) -> None:
+    """Thoughts, sources, calls of tools and what came of them, for the model too; gone once they are taken back."""
+    look = {"name": "look", "description": "Look.", "parameters": {"type": "object"}}
+    conversation = await ada.conversation(settings={"tools": [look]})
+    async with chat(house.here, ada.token) as device:
+        await device.subscribe(conversation)
+        called = (await device.send(conversation, "say 3 tokens, use look with {}"))["reply"]
+        await device.until_end(called)
+        results = {"results": [{"id": "call_1", "output": "say 4 tokens, as was found"}]}
+        goes_on = (await ada.post(f"/v1/replies/{called}/tool-results", results, 202))["reply"]
+        await device.until_end(goes_on)
+    document = await ada.get(f"/v1/conversations/{conversation}/export")
+    reply = document["messages"][1]
+    assert [call["name"] for call in reply["tool_calls"]] == ["look"]
+    assert reply["tool_results"] == results["results"]
+    beside = {"reasoning": "Hm.", "citations": [{"url": "https://a.example/", "title": "A", "quote": "a"}]}
+    reply |= beside
+    document["messages"][0] |= beside  # of a person: not believed
+    brought = await grace.post("/v1/conversations/import", document, 201)
+    asked, came, _ = await grace.messages(brought["id"])
+    names = (*beside, "tool_calls", "tool_results")
+    assert {name: came[name] for name in names} == {name: reply[name] for name in names}
+    assert (asked["reasoning"], asked["citations"]) == (None, [])
+    async with chat(house.here, grace.token) as device:
+        await device.subscribe(brought["id"])
+        await device.until_end((await device.send(brought["id"], "say 2 tokens of it"))["reply"])
+    [prompt] = house.model.requests_for("say 2 tokens of it")
+    assert any(said["role"] == "tool" and "as was found" in said["content"] for said in prompt["messages"])
+    await grace.ask("DELETE", f"/v1/messages/{came['id']}", status=204)
+    trail = (await grace.get(f"/v1/conversations/{brought['id']}/audit"))["items"]
+    [event] = [item for item in trail if item["data"].get("message") == came["id"] and "text" in item["data"]]
+    assert not any(event["data"][name] for name in names)
+    again = await grace.get(f"/v1/conversations/{brought['id']}/export")
+    assert not any(again["messages"][1][name] for name in names)
+
+
 async def test_markdown_is_for_reading(house: House, ada: Http) -> None:
     """The chosen branch: who said what, and nothing that was taken back."""
     conversation = await talk(house, ada)
