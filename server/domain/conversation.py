@@ -122,7 +122,7 @@ def create(new: NewConversation, owner: str, greeting: str, now: datetime) -> li
             conversation=conversation,
             at=now,
             owner=owner,
-            members=new.members,
+            members=_others(new.members, owner),
             title=new.title,
             character=new.character,
             settings=new.settings,
@@ -155,6 +155,8 @@ def change(state: Conversation, user: str, wanted: ConversationChange, now: date
     said: dict[str, Any] = {
         name: value for name in _CHANGEABLE if (value := getattr(wanted, name)) is not None
     }
+    if wanted.members is not None:
+        said["members"] = _others(wanted.members, state.owner)
     if "character" in wanted.model_fields_set:  # nothing means none, here
         said["character"] = wanted.character
     changed = _changed(state, now, **said)
@@ -162,6 +164,11 @@ def change(state: Conversation, user: str, wanted: ConversationChange, now: date
     if wanted.archived is not None and wanted.archived != state.archived:
         events.append(ConversationArchived(conversation=state.id, at=now, archived=wanted.archived))
     return events
+
+
+def _others(members: list[str], owner: str) -> list[str]:
+    """Who takes part beside the owner, each once."""
+    return [member for member in dict.fromkeys(members) if member != owner]
 
 
 def leave(state: Conversation, user: str, now: datetime) -> list[Event]:

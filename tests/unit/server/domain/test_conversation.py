@@ -53,6 +53,17 @@ def test_a_conversation_begins_with_its_characters_greeting() -> None:
     assert greeting.conversation == created.conversation
 
 
+def test_who_else_takes_part_is_named_once() -> None:
+    """However often they are named; the owner takes part anyway, and is no other."""
+    named = [MEMBER, OWNER, "usr_other", MEMBER]
+    [created] = decisions.create(NewConversation(members=named), OWNER, "", NOW)
+    assert isinstance(created, ConversationCreated)
+    [changed] = decisions.change(state(), OWNER, ConversationChange(members=named), NOW)
+    assert isinstance(changed, ConversationChanged)
+    assert created.members == changed.members == [MEMBER, "usr_other"]
+    assert decisions.change(state(), OWNER, ConversationChange(members=[OWNER, MEMBER]), NOW) == []
+
+
 def test_without_a_greeting_it_begins_empty() -> None:
     """One event, and nothing said."""
     assert [event.type for event in decisions.create(NewConversation(), OWNER, "", NOW)] == [
