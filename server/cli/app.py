@@ -97,7 +97,7 @@ def token(user: Annotated[str, typer.Option(help="The user's id, and name.")]) -
 
 
 @app.command()
-def events(conversation: str) -> None:
+def events(conversation: Annotated[str, typer.Argument(help="Its id, cnv_….")]) -> None:
     """Print the stored events of a conversation, as JSON lines."""
     _guarded(_print_events(_beside_up("events"), conversation))
 
@@ -105,6 +105,8 @@ def events(conversation: str) -> None:
 @app.command()
 def replay(projection: Annotated[str, typer.Argument(help=" or ".join(PROJECTIONS))]) -> None:
     """Rebuild a projection from the stored events, beside the live one, and put it in its place."""
+    if projection not in PROJECTIONS:
+        raise typer.BadParameter(f"A projection is one of {', '.join(PROJECTIONS)}.", param_hint="projection")
     _guarded(rebuild(_beside_up("replay"), projection, lambda line: typer.echo(line)))
 
 

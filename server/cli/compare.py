@@ -35,6 +35,8 @@ async def compare(settings: Settings, conversations: Sequence[str], say: Callabl
     missing = [name for name in conversations if name not in compared]
     for name in missing:
         say(f"There is no conversation {name}.")
+    if missing and not compared:
+        return 1
     checked = f"{events} events of {len(compared)} conversations, {documents} documents"
     say(f"{len(found)} differences in {checked}." if found else f"The same, field by field: {checked}.")
     return 1 if found or missing else 0

@@ -70,6 +70,12 @@ async def test_the_events_of_nothing(house: House) -> None:
     assert (code, printed) == (1, "There are no events of cnv_1.\n")
 
 
+async def test_what_is_not_there_is_not_the_same(house: House) -> None:
+    """`compare` of a conversation that does not exist says that, and not that nothing differs."""
+    code, printed = await run(house, "compare", "cnv_1")
+    assert (code, printed) == (1, "There is no conversation cnv_1.\n")
+
+
 async def test_the_history_of_a_conversation(house: House, ada: Http) -> None:
     """JSON lines, readable as they are: no escapes for what is not ASCII."""
     conversation = await ada.conversation(title="¿Qué tal?")

@@ -82,7 +82,7 @@ async def test_replay_and_doctor(house: House, ada: Http) -> None:
         assert "in its place" in run.stdout
     await until_found(ada, "q=caravel")
     unknown = await asyncio.to_thread(house.run, "replay", "everything")
-    assert unknown.returncode == 1
+    assert unknown.returncode == 2
     assert "transcript" in unknown.stderr
     told = await asyncio.to_thread(house.run, "doctor")
     assert "projection search" in told.stdout
