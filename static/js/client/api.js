@@ -50,6 +50,11 @@ export class Api {
     return this.http.delete(`v1/conversations/${part(id)}`);
   }
 
+  /** Takes part in a conversation of somebody else's no longer. */
+  leaveConversation(id) {
+    return this.http.delete(`v1/conversations/${part(id)}/members/me`);
+  }
+
   /** The whole conversation as a file: `{name, blob}`. @param {string} id @param {"json" | "markdown"} format */
   exported(id, format) {
     return this.http.file(`v1/conversations/${part(id)}/export`, { format });

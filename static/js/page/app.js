@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Door } from "./door.js";
-import { CharacterDialog, DeleteDialog, ShortcutsDialog, TakeBackDialog } from "./dialogs.js";
+import { CharacterDialog, DeleteDialog, LeaveDialog, ShortcutsDialog, TakeBackDialog } from "./dialogs.js";
 import { inFlight } from "../client/index.js";
 import { shown } from "./list.js";
 import { Sidebar } from "./sidebar.js";
@@ -35,7 +35,7 @@ export function App({ salon }) {
   useEffect(() => {
     document.title = current?.title ? `${current.title} · Tertulia` : "Tertulia";
   }, [current?.title]);
-  // The conversation in sight was deleted, here or elsewhere. The address alone says what is in sight: effects come late on
+  // The conversation in sight was deleted, or left, here or elsewhere. The address alone says what is in sight: effects come late on
   // a busy machine, and by then somebody may have gone on to another one.
   useEffect(() => {
     if (state.gone && location.hash.startsWith(`#/c/${state.gone}`)) go(null);
@@ -65,6 +65,8 @@ export function App({ salon }) {
       ${dialog?.name === "character" && html`<${CharacterDialog} salon=${salon} onClose=${() => setDialog(null)} />`}
       ${dialog?.name === "delete" &&
       html`<${DeleteDialog} salon=${salon} conversation=${dialog.conversation} onClose=${() => setDialog(null)} />`}
+      ${dialog?.name === "leave" &&
+      html`<${LeaveDialog} salon=${salon} conversation=${dialog.conversation} onClose=${() => setDialog(null)} />`}
       ${dialog?.name === "take back" &&
       html`<${TakeBackDialog} salon=${salon} conversation=${dialog.conversation} message=${dialog.message} onClose=${() => setDialog(null)} />`}
     </div>

@@ -31,7 +31,7 @@ const SHORTCUTS = [
   [["F2"], "Rename, on a conversation in the list"],
   [["P"], "Pin or unpin, on a conversation in the list"],
   [["E"], "Archive or put back, on a conversation in the list"],
-  [["Del"], "Delete, on a conversation in the list"],
+  [["Del"], "Delete, or leave, on a conversation in the list"],
   [["?"], "These shortcuts"],
 ];
 
@@ -59,6 +59,23 @@ export function DeleteDialog({ salon, conversation, onClose }) {
       <div class="dialog-actions">
         <button class="button" onClick=${onClose}>Keep it</button>
         <button class="button danger" onClick=${remove}>Delete</button>
+      </div>
+    <//>
+  `;
+}
+
+export function LeaveDialog({ salon, conversation, onClose }) {
+  const leave = () => {
+    salon.leave(conversation.id);
+    onClose();
+  };
+  return html`
+    <${Dialog} label="Leave the conversation" onClose=${onClose}>
+      <h2>Leave this conversation?</h2>
+      <p>You take part in “${titleOf(conversation)}” no longer, on any device, until you are asked again. What you said in it stays.</p>
+      <div class="dialog-actions">
+        <button class="button" onClick=${onClose}>Stay</button>
+        <button class="button danger" onClick=${leave}>Leave</button>
       </div>
     <//>
   `;

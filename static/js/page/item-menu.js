@@ -3,10 +3,14 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Icon } from "./icons.js";
-import { titleOf } from "./list.js";
+import { isOwn, titleOf } from "./list.js";
 import { html } from "./view.js";
 
 const EDGE = 8; // so far from the edge of the screen, at least
+
+/** How one parts from a conversation: one's own is deleted, somebody else's is left. @param {object} item @param {string} user */
+export const partingFrom = (item, user) =>
+  isOwn(item, user) ? { label: "Delete", icon: "trash", dialog: "delete" } : { label: "Leave", icon: "leave", dialog: "leave" };
 
 /** @param {{salon: object, item: object, onRename: () => void, onDialog: (dialog: object) => void}} props */
 export function ItemMenu({ salon, item, onRename, onDialog }) {
@@ -23,6 +27,7 @@ export function ItemMenu({ salon, item, onRename, onDialog }) {
     if (focus) button.current?.focus();
   };
   const title = titleOf(item);
+  const parting = partingFrom(item, salon.client.user);
   const does = (label, icon, action) => ({ label, icon, action });
   const entries = [
     does(item.pinned ? "Unpin" : "Pin to the top", "pin", () => salon.pin(item.id, !item.pinned)),
@@ -30,7 +35,7 @@ export function ItemMenu({ salon, item, onRename, onDialog }) {
     does("Rename", "pencil", onRename),
     does("Export as JSON", "out", () => salon.export(item.id, "json")),
     does("Export as Markdown", "out", () => salon.export(item.id, "markdown")),
-    does("Delete", "trash", () => onDialog({ name: "delete", conversation: item })),
+    does(parting.label, parting.icon, () => onDialog({ name: parting.dialog, conversation: item })),
   ];
   return html`
     <button

@@ -8,6 +8,11 @@ export const latest = (item) => item.updated_at ?? item.created_at;
 /** A conversation has no name before its first message. */
 export const titleOf = (item) => item.title || "New conversation";
 
+/** Whether a person began it: only then can it be deleted, and only otherwise can it be left. */
+export const isOwn = (item, user) => item.owner === user;
+
+export const takesPart = (item, user) => isOwn(item, user) || item.members.includes(user);
+
 const byLatest = (a, b) => latest(b).localeCompare(latest(a));
 const inOrder = (a, b) => Number(b.pinned ?? false) - Number(a.pinned ?? false) || byLatest(a, b);
 

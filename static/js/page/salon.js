@@ -1,11 +1,12 @@
 /** The page's model: the client, the list of conversations, what can be chosen, and the verbs of the page. */
 
 import { ChatError, Client, Refused, SignedOut } from "../client/index.js";
+import { answering, chosenBefore, keepChoice, stated } from "./choice.js";
 import { exported, save } from "./files.js";
 import { Identity } from "./identity.js";
-import { merged, withFirstPage } from "./list.js";
+import { merged, takesPart, titleOf, withFirstPage } from "./list.js";
 import { wish } from "./search-wish.js";
-import { recall, remember } from "./storage.js";
+import { beginning } from "./state.js";
 import { forget, keep, note, unsent } from "./unsent.js";
 
 const PAGE = 40;
@@ -18,33 +19,8 @@ export class Salon {
     this.subscribers = new Set();
     /** Conversations begun here of which the server's list has not told yet. */
     this.begun = new Set();
-    this.state = {
-      route: null,
-      /** The message that somebody wants to see, in the conversation of the route. */
-      sought: null,
-      /** How often the address was read: what is sought may be sought again. */
-      seeks: 0,
-      lookedFor: null,
-      conversations: [],
-      next: null,
-      /** Whether the list shows what was put away, and where that goes on. */
-      archive: false,
-      nextArchived: null,
-      /** The conversation that was deleted last, here or elsewhere. */
-      gone: null,
-      loaded: false,
-      models: [],
-      characters: [],
-      status: this.client.status,
-      /** What the next new conversation begins with. */
-      choice: chosenBefore(),
-      character: null,
-      /** The reply that we have asked to stop, last. */
-      stopping: null,
-      notice: null,
-      /** Words of a message that could not be sent, on their way back to the message box: `{conversation, text}`. */
-      givenBack: null,
-    };
+    this.state = beginning({ status: this.client.status, choice: chosenBefore() });
+    this.parting = null;
     this.client.on("status", (status) => this.#statusChanged(status));
     this.client.on("event", (event) => this.#heard(event));
     this.client.on("snapshot", ({ conversation }) => this.#lookUp(conversation));
@@ -109,8 +85,7 @@ export class Salon {
   /** Its title and settings as they are now. A snapshot does not tell what changed before it was taken. */
   async #lookUp(id) {
     const found = await this.attempt(() => this.client.api.conversation(id), { quiet: true });
-    if (!found) return;
-    this.#known([{ ...this.find(id), ...found }]);
+    if (found) this.#known([{ ...this.find(id), ...found }]);
   }
 
   /** What the server says of the list, as it happens. */
@@ -153,16 +128,14 @@ export class Salon {
 
   /** The provider and model that will answer in this conversation; without one, in the next new one. */
   modelOf(conversation) {
-    const { models, choice, characters, character } = this.state;
-    const persona = conversation ? this.characterOf(conversation) : characters.find(({ id }) => id === character);
-    const wishes = [conversation ? conversation.settings : choice, persona];
-    const known = (wish) => models.find((entry) => entry.model === wish?.model && (!wish.provider || entry.provider === wish.provider));
-    return wishes.map(known).find(Boolean) ?? models.find((entry) => entry.default) ?? models[0] ?? null;
+    const { models, choice, character } = this.state;
+    const persona = this.characterOf(conversation ?? { character });
+    return answering(models, [conversation ? conversation.settings : choice, persona]);
   }
 
   async chooseModel(id, { provider, model }) {
     if (!id) {
-      remember("choice", JSON.stringify({ provider, model }));
+      keepChoice({ provider, model });
       this.set({ choice: { provider, model } });
       return;
     }
@@ -311,11 +284,23 @@ export class Salon {
     return made.id;
   }
 
-  async remove(id) {
+  /** For everybody in it: it is one's own. */
+  remove(id) {
+    return this.#part(id, () => this.client.api.deleteConversation(id));
+  }
+
+  /** For oneself: it is somebody else's. */
+  leave(id) {
+    return this.#part(id, () => this.client.api.leaveConversation(id));
+  }
+
+  async #part(id, ask) {
+    this.parting = id;
     await this.attempt(async () => {
-      await this.client.api.deleteConversation(id);
+      await ask();
       this.#forget(id);
     });
+    this.parting = null;
   }
 
   /** @returns {Promise<object | null>} the new character, chosen for the next conversation */
@@ -356,6 +341,12 @@ export class Salon {
     this.set({ conversations, gone: id, route: this.state.route === id ? null : this.state.route });
   }
 
+  /** One has left on another device, or its owner says so: unless one is leaving here, it is worth a sentence. */
+  #out(item) {
+    if (this.parting !== item.id) this.notify(`You take part in “${titleOf(item)}” no longer.`);
+    this.#forget(item.id);
+  }
+
   /** Something was said here: it is the latest conversation now. */
   #touch(id) {
     this.#merge(id, { updated_at: new Date().toISOString() });
@@ -364,8 +355,10 @@ export class Salon {
   #heard({ type, conversation, ...event }) {
     if (type === "conversation.deleted") this.#forget(conversation);
     else if (type === "conversation.updated") {
-      const { title, settings, character, busy } = event;
-      this.#merge(conversation, { title, settings, character, busy });
+      const { title, settings, character, busy, members } = event;
+      const item = this.find(conversation);
+      if (item && !takesPart({ ...item, members }, this.client.user)) this.#out(item);
+      else this.#merge(conversation, { title, settings, character, busy });
     } else if (type === "message.created") this.#touch(conversation);
   }
 
@@ -386,15 +379,3 @@ export class Salon {
 function expected(error) {
   if (!(error instanceof ChatError)) throw error;
 }
-
-/** What was chosen here before; another version of the page may have written it otherwise. */
-function chosenBefore() {
-  try {
-    return JSON.parse(recall("choice") ?? "null");
-  } catch {
-    return null;
-  }
-}
-
-/** Only what is set: the server may list the others as null. */
-const stated = (settings) => Object.fromEntries(Object.entries(settings ?? {}).filter(([, value]) => value !== null));

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Appearance } from "./appearance.js";
 import { Icon, Table } from "./icons.js";
-import { ItemMenu } from "./item-menu.js";
+import { ItemMenu, partingFrom } from "./item-menu.js";
 import { latest, sections, shown, titleOf } from "./list.js";
 import { plain } from "./plain.js";
 import { TitleEditor } from "./title-editor.js";
@@ -101,12 +101,14 @@ function List({ salon, state, onDialog }) {
 function Item({ salon, item, now, current, onDialog }) {
   const [renaming, setRenaming] = useState(false);
   const title = titleOf(item);
+  const parting = partingFrom(item, salon.client.user);
+  const part = () => onDialog({ name: parting.dialog, conversation: item });
   const key = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "F2") setRenaming(true);
     if (event.key === "p") salon.pin(item.id, !item.pinned);
     if (event.key === "e") salon.archive(item.id, !item.archived);
-    if (event.key === "Delete") onDialog({ name: "delete", conversation: item });
+    if (event.key === "Delete") part();
   };
   if (renaming) {
     return html`<li class="item renaming"><${TitleEditor} title=${item.title} onDone=${(given) => {
@@ -126,9 +128,7 @@ function Item({ salon, item, now, current, onDialog }) {
       </a>
       <div class="item-tools">
         <button class="icon-button" aria-label=${`Rename “${title}”`} title="Rename (F2)" onClick=${() => setRenaming(true)}><${Icon} name="pencil" /></button>
-        <button class="icon-button" aria-label=${`Delete “${title}”`} title="Delete" onClick=${() => onDialog({ name: "delete", conversation: item })}>
-          <${Icon} name="trash" />
-        </button>
+        <button class="icon-button" aria-label=${`${parting.label} “${title}”`} title=${parting.label} onClick=${part}><${Icon} name=${parting.icon} /></button>
         <${ItemMenu} salon=${salon} item=${item} onRename=${() => setRenaming(true)} onDialog=${onDialog} />
       </div>
     </li>

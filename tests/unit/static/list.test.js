@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { merged, sections, shown, withFirstPage } from "../../../static/js/page/list.js";
+import { isOwn, merged, sections, shown, takesPart, withFirstPage } from "../../../static/js/page/list.js";
 
 const item = (id, hour, rest = {}) => ({ id, created_at: "2026-11-01T00:00:00Z", updated_at: `2026-11-22T${hour}:00:00Z`, ...rest });
 const ids = (list) => list.map(({ id }) => id);
@@ -45,4 +45,11 @@ test("headings: what is pinned, and then by the day", () => {
   const now = new Date("2026-11-22T13:00:00Z");
   const found = sections([item("p", "01", { pinned: true }), { id: "a", updated_at: now.toISOString() }, { id: "b", updated_at: "2025-01-01T00:00:00Z" }], now);
   assert.deepEqual(found.map(([name, items]) => [name, ids(items)]), [["Pinned", ["p"]], ["Today", ["a"]], ["Earlier", ["b"]]]);
+});
+
+test("one's own are those that one began; one takes part in these, and where one was asked to", () => {
+  const table = { owner: "usr_1", members: ["usr_2"] };
+  const all = (about) => ["usr_1", "usr_2", "usr_3"].map((user) => about(table, user));
+  assert.deepEqual(all(isOwn), [true, false, false]);
+  assert.deepEqual(all(takesPart), [true, true, false]);
 });
