@@ -180,6 +180,7 @@ def conversation_updated(state: Conversation) -> wire.ConversationUpdated:
 def reply_ended(event: events.ReplyEnded) -> wire.Event:
     """As clients see it."""
     usage = _usage(event.usage)
+    timing = wire.TimingBody(**event.timing.model_dump())
     provenance = [_span(span) for span in event.provenance]
     match event:
         case events.ReplyCompleted():
@@ -190,7 +191,7 @@ def reply_ended(event: events.ReplyEnded) -> wire.Event:
                 sha256=event.sha256,
                 usage=usage,
                 cost=event.cost,
-                timing=wire.TimingBody(**event.timing.model_dump()),
+                timing=timing,
                 finish=event.finish,
                 provenance=provenance,
             )
@@ -201,6 +202,9 @@ def reply_ended(event: events.ReplyEnded) -> wire.Event:
                 code=event.code,
                 detail=event.detail,
                 length=event.length,
+                usage=usage,
+                cost=event.cost,
+                timing=timing,
                 provenance=provenance,
             )
         case events.ReplyCancelled():
@@ -209,6 +213,8 @@ def reply_ended(event: events.ReplyEnded) -> wire.Event:
                 reply=event.reply,
                 length=event.length,
                 usage=usage,
+                cost=event.cost,
+                timing=timing,
                 provenance=provenance,
             )
 

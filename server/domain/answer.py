@@ -1,4 +1,6 @@
-"""What there is of an answer beside its text: who wrote which part of it, what it cost, and what came with it."""
+"""What there is of an answer beside its text: who wrote which part of it, what it cost, how long it
+took, and what came with it.
+"""
 
 from typing import Literal
 
@@ -15,6 +17,16 @@ class Usage(BaseModel):
     exact: bool
     cached: int = Field(default=0, description="Of the input: what the provider had read before.")
     reasoning: int = Field(default=0, description="Of the output: what was thought.")
+
+
+class Timing(BaseModel):
+    """Milliseconds: accepted to started, started to the first token, accepted to the end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    queued_ms: int
+    first_token_ms: int | None
+    total_ms: int
 
 
 class Span(BaseModel):

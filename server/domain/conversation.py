@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from server.domain.answer import Timing
 from server.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from server.domain.events import (
     ConversationArchived,
@@ -26,7 +27,6 @@ from server.domain.events import (
 )
 from server.domain.ids import CharacterId, ConversationId, MessageId, UserId, new_id
 from server.domain.message import NewMessage
-from server.domain.reply import Timing
 from server.domain.settings import Busy, ReplySettings
 
 MAX_TEXT = 32_000

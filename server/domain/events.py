@@ -10,9 +10,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.domain.answer import Citation, Span, ToolCall, ToolResult, Usage
+from server.domain.answer import Citation, Span, Timing, ToolCall, ToolResult, Usage
 from server.domain.message import Role, Status
-from server.domain.reply import Timing
 from server.domain.settings import Busy, ReplySettings
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.domain.answer import Citation, Span, ToolCall, ToolResult
+from server.domain.answer import Citation, Span, Timing, ToolCall, ToolResult, Usage
 from server.domain.ids import ConversationId, MessageId, UserId
 from server.domain.settings import ReplySettings
 
@@ -90,6 +90,9 @@ class Message(BaseModel):
     provider: str | None = None
     model: str | None = None
     error: str | None = Field(default=None, description="Of a failed reply: its code.")
+    usage: Usage | None = Field(default=None, description="Of a reply that has ended: in tokens.")
+    cost: float | None = Field(default=None, description="In US dollars; null where no price is known.")
+    timing: Timing | None = Field(default=None, description="Of a reply that has ended: how long it took.")
     reasoning: str | None = Field(default=None, description="What the model thought; no part of the text.")
     tool_calls: list[ToolCall] = Field(default=[], description="What the model wants to be done.")
     tool_results: list[ToolResult] = Field(default=[], description="What came of it.")

@@ -4,20 +4,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.domain.answer import Span, ToolCall, ToolResult, Usage
+from server.domain.answer import Span, Timing, ToolCall, ToolResult, Usage
 from server.domain.ids import ConversationId, MessageId, UserId
 from server.domain.message import ENDED, Status
 from server.domain.settings import ReplySettings
-
-
-class Timing(BaseModel):
-    """Milliseconds: accepted to started, started to the first token, accepted to the end."""
-
-    model_config = ConfigDict(frozen=True)
-
-    queued_ms: int
-    first_token_ms: int | None
-    total_ms: int
 
 
 class Trouble(BaseModel):

@@ -227,6 +227,9 @@ class ReplyFailed(Event, frozen=True, tag="reply.failed"):
     code: str
     detail: str
     length: int
+    usage: UsageBody | None
+    cost: float | None
+    timing: TimingBody
     provenance: list[SpanBody] = msgspec.field(default_factory=list[SpanBody])
 
 
@@ -236,6 +239,8 @@ class ReplyCancelled(Event, frozen=True, tag="reply.cancelled"):
     reply: str
     length: int
     usage: UsageBody | None
+    cost: float | None
+    timing: TimingBody
     provenance: list[SpanBody] = msgspec.field(default_factory=list[SpanBody])
 
 

@@ -28,7 +28,7 @@ class Transcript:
     """`server.projections.contract.Projection`."""
 
     name = "transcript"
-    version = 2
+    version = 3
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], enricher: Enricher) -> None:
         self._database = database

@@ -18,6 +18,8 @@ from server.storage.reads import Reads
 
 _MESSAGES = 50
 _CONVERSATIONS = 40
+_NO_ACCOUNT = dict.fromkeys(("usage", "cost", "timing"))
+"""Of a reply that has not ended."""
 
 
 class Snapshots:
@@ -62,4 +64,4 @@ def _told(message: Message, drafts: dict[str, Draft]) -> dict[str, Any]:
 
 def _as_of(draft: Draft) -> dict[str, Any]:
     header: dict[str, Any] = msgspec.json.decode(draft.header)
-    return {**header, "text": draft.text, "error": None}
+    return {**header, "text": draft.text, "error": None, **_NO_ACCOUNT}

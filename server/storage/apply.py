@@ -255,7 +255,7 @@ def _reply_ended(event: events.ReplyEnded, to: Effects) -> None:
     status = _STATUS[type(event)]
     code = event.code if isinstance(event, events.ReplyFailed) else None
     finish = event.finish if isinstance(event, events.ReplyCompleted) else None
-    made = event.model_dump(include={"tool_calls", "provenance"})
+    made = event.model_dump(include={"tool_calls", "provenance", "usage", "cost", "timing"})
     trouble = {"code": event.code, "detail": event.detail} if isinstance(event, events.ReplyFailed) else None
     work = {
         "status": status,
@@ -263,9 +263,6 @@ def _reply_ended(event: events.ReplyEnded, to: Effects) -> None:
         "ended_at": event.at,
         "length": event.length,
         "sha256": event.sha256,
-        "usage": event.usage.model_dump() if event.usage else None,
-        "timing": event.timing.model_dump(),
-        "cost": event.cost,
         "error": trouble,
         "finish": finish,
         **made,

@@ -12,10 +12,10 @@ from pydantic import Field
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 
-from server.domain.answer import Citation, Span, ToolCall, ToolResult, Usage
+from server.domain.answer import Citation, Span, Timing, ToolCall, ToolResult, Usage
 from server.domain.conversation import OpenReply
 from server.domain.message import Role, Status
-from server.domain.reply import Timing, Trouble
+from server.domain.reply import Trouble
 from server.domain.settings import Busy, ReplySettings
 from server.storage.causal import preferred
 
@@ -136,6 +136,9 @@ class MessageDocument(StoredDocument):
     provider: str | None = None
     model: str | None = None
     error: str | None = None
+    usage: Usage | None = None
+    cost: float | None = None
+    timing: Timing | None = None
     reasoning: str | None = None
     tool_calls: list[ToolCall] = Field(default_factory=list[ToolCall])
     tool_results: list[ToolResult] = Field(default_factory=list[ToolResult])

@@ -13,6 +13,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 _BATCH = 1000
 _DONE = "migrations"
+_ACCOUNT = ("usage", "cost", "timing")
 
 Database = AsyncDatabase[dict[str, Any]]
 
@@ -98,8 +99,25 @@ async def _archived(database: Database) -> None:
         await database[collection].update_many({"turns": {"$exists": False}}, {"$set": said})
 
 
+async def _accounts(database: Database) -> None:
+    """What a reply used, cost and took was kept with the reply alone: its message says so as well."""
+    ended = {"status": {"$in": ["completed", "failed", "cancelled"]}}
+    writes: list[UpdateOne] = []
+    async for reply in database["replies"].find(ended, dict.fromkeys(_ACCOUNT, 1)):
+        said = {name: reply[name] for name in _ACCOUNT if name in reply}
+        if said:
+            untold = {"_id": reply["_id"], "timing": {"$exists": False}}
+            writes.append(UpdateOne(untold, {"$set": said}))
+        if len(writes) == _BATCH:
+            await database["messages"].bulk_write(writes, ordered=False)
+            writes.clear()
+    if writes:
+        await database["messages"].bulk_write(writes, ordered=False)
+
+
 _MIGRATIONS: dict[str, Callable[[Database], Awaitable[None]]] = {
     "branches": _branches,
     "retracted": _retracted,
     "archived": _archived,
+    "accounts": _accounts,
 }

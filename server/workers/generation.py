@@ -29,8 +29,8 @@ from providers.tokens import estimate
 from realtime.log.writer import DraftWriter
 from server.commands.announce import draft_header
 from server.domain import wire
-from server.domain.answer import Citation, Span, ToolCall, Usage, total_cost, total_usage
-from server.domain.reply import Reply, Timing
+from server.domain.answer import Citation, Span, Timing, ToolCall, Usage, total_cost, total_usage
+from server.domain.reply import Reply
 
 _MOST_REASONING = 200_000
 """Code points of thinking that are stored; all of it is streamed."""

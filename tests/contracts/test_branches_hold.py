@@ -27,6 +27,9 @@ QUICK = settings(
 )
 STEPS = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 9_999)), min_size=12, max_size=40)
 _SHOWN = ("id", "seq", "text", "status", "parent", "siblings", "retracted", "archived")
+_ACCOUNT = ("cost", "timing")
+_UNTOLD = {"cached": 0, "reasoning": 0}
+"""An event leaves out what is nothing."""
 
 Played = Callable[[Callable[[Talk], Coroutine[Any, Any, None]]], None]
 
@@ -43,7 +46,12 @@ def play(mongodb_url: str, redis_url: str) -> Generator[Played]:
 
 def shown(messages: list[Message]) -> list[dict[str, Any]]:
     """What there is to see of a branch."""
-    return [{name: message[name] for name in _SHOWN} for message in messages]
+    return [
+        {name: message[name] for name in _SHOWN}
+        | {name: message.get(name) for name in _ACCOUNT}
+        | {"usage": _UNTOLD | usage if (usage := message.get("usage")) else None}
+        for message in messages
+    ]
 
 
 @settings(
@@ -108,6 +116,25 @@ def test_what_was_committed_and_never_told_is_in_the_next_snapshot(
             follower.take(event)
         assert follower.head == fresh["snapshot"]["head"]
         assert shown(follower.path) == shown(fresh["snapshot"]["messages"])
+
+    play(scene)
+
+
+def test_an_end_that_is_stored_and_was_not_told_is_none_yet(play: Played) -> None:
+    """Whoever comes between the two sees a reply in flight, as its draft was, and nothing of what it came to."""
+
+    async def scene(talk: Talk) -> None:
+        await talk.begin()
+        talk.log.holding = False
+        chance = random.Random(7)
+        while not any(text for _, text in talk.running.values()):
+            await talk.do("work" if await talk.reads.line(talk.conversation) else "say", chance)
+        (reply, (_, text)) = next(iter(talk.running.items()))
+        await talk.store_end(reply)
+        messages = (await talk.snapshot())["snapshot"]["messages"]
+        [shown_now] = [message for message in messages if message["id"] == reply]
+        assert (shown_now["status"], shown_now["text"]) == ("running", text)
+        assert [shown_now[name] for name in ("usage", *_ACCOUNT)] == [None, None, None]
 
     play(scene)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from server.domain.events import Event, MessageCreated
 from server.domain.ids import new_id
 from server.domain.upcasting import Before, upcast
 from server.storage.apply import effects
+from server.storage.comparison import Comparison
 from server.storage.database import database
 from server.storage.event_store import EventStore
 from server.storage.migrations import migrate
 from server.storage.pages import Cut
 from server.storage.reads import Reads
+from tests.support.random_talk import talking
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CONVERSATION, ADA = new_id("cnv"), "usr_ada"
@@ -159,6 +162,56 @@ async def test_what_was_taken_back_loses_all_that_came_with_it(mongodb_url: str)
     assert kept is not None
     assert kept["reasoning"] == "a secret"
     assert reply == {"_id": ANSWER, "tool_calls": [], "tool_results": []}
+
+
+async def test_old_replies_give_their_account_to_their_messages(mongodb_url: str) -> None:
+    """What an earlier version kept with the reply alone is told of its message; of others there is nothing to tell."""
+    account: dict[str, Any] = {
+        "usage": {"input": 3, "output": 5, "exact": True},
+        "cost": 0.001,
+        "timing": {"queued_ms": 1, "first_token_ms": 2, "total_ms": 3},
+    }
+    stopped = {"usage": None, "cost": None, "timing": {"queued_ms": 7, "first_token_ms": None, "total_ms": 7}}
+    running = {"status": "running", "usage": None, "timing": None}
+    async with AsyncMongoClient[dict[str, Any]](mongodb_url) as client:
+        old = client[f"test_{uuid7().hex}"]
+        names = (QUESTION, ANSWER, NEXT, OWED)
+        for seq, name in enumerate(names, 1):
+            place = {"conversation": CONVERSATION, "seq": seq, "parent": None, "turns": 0}
+            await old["messages"].insert_one({"_id": name, **place})
+        replies = [
+            {"_id": ANSWER, "status": "completed"} | account,
+            {"_id": NEXT, "status": "cancelled"} | stopped,
+        ]
+        await old["replies"].insert_many([*replies, {"_id": OWED} | running])
+        await migrate(old)
+        rows = [await old["messages"].find_one({"_id": name}) for name in names]
+        told = [{name: row[name] for name in account if name in row} for row in rows if row is not None]
+        await old["migrations"].delete_many({})
+        await migrate(old)
+        again = [await old["messages"].find_one({"_id": name}) for name in names]
+        await client.drop_database(old.name)
+    assert told == [{}, account, stopped, {}]
+    assert again == rows
+
+
+async def test_after_that_the_events_make_the_same_documents_again(mongodb_url: str, redis_url: str) -> None:
+    """A house of an earlier version differs from its events by what its messages do not say; migrated, by nothing."""
+    chance = Random(3)
+    async with talking(mongodb_url, redis_url) as talk:
+        await talk.begin()
+        talk.log.holding = False
+        for _ in range(60):
+            await talk.do(chance.choice(("say", "work", "work")), chance)
+        old = talk.client[talk.name]
+        account = dict.fromkeys(("usage", "cost", "timing"), "")
+        await old["messages"].update_many({}, {"$unset": account})
+        await old["migrations"].delete_many({})
+        before = [one async for one in Comparison(talk.client, talk.name).run()]
+        await migrate(old)
+        after = [one async for one in Comparison(talk.client, talk.name).run()]
+    assert {d.field for one in before for d in one.differences} == set(account)
+    assert [d for one in after for d in one.differences] == []
 
 
 def test_an_upcaster_leads_through_every_form() -> None:

@@ -63,15 +63,22 @@ async def test_the_transcript_is_what_was_written_with_the_events(house: Library
     """The events alone make the same messages, and each knows its language, its topics and its mood."""
     async with house.following("transcript"):
         conversation = await house.begin()
-        await house.say(conversation, "What a wonderful day it is in the garden", reply=True)
+        said = await house.say(conversation, "What a wonderful day it is in the garden", reply=True)
         await house.say(conversation, "¿Qué hora es en Madrid?")
+        await house.end(conversation, reply_of(said), "Las tres")
         await house.until_followed("transcript")
     rows = await house.rows("transcript")
     versions = [row.pop("version") for row in rows]
     added = [{name: row.pop(name, None) for name in ("language", "topics", "sentiment")} for row in rows]
     assert rows == await house.rows("messages")
-    assert versions == [2, 3, 5]
-    assert [one["language"] for one in added] == ["en", None, "es"]
+    assert versions == [2, 7, 5]
+    assert [(row["usage"] or {}).get("output") for row in rows] == [None, len("Las tres"), None]
+    assert [(row["cost"], row["timing"]) for row in rows] == [
+        (None, None),
+        (0.25, {"queued_ms": 1, "first_token_ms": 2, "total_ms": 3}),
+        (None, None),
+    ]
+    assert [added[0]["language"], added[2]["language"]] == ["en", "es"]
     assert "garden" in added[0]["topics"]
     assert added[0]["sentiment"] > 0.3
     assert added[2]["sentiment"] is None

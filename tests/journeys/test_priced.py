@@ -19,6 +19,7 @@ from tests.support.wires import AnthropicWire
 MODEL = "gpt-5-mini"
 READ, READ_BEFORE, WRITTEN = 0.25e-6, 0.025e-6, 2e-6
 """Its prices for one token, in dollars: what it reads, what it had read before, and what it writes."""
+_ACCOUNT = ("usage", "cost", "timing")
 COUNTED = "say 9 tokens, count 900 in, 800 cached, 70 out, 60 thought"
 
 
@@ -55,7 +56,13 @@ class Shop:
                 await device.ask("cancel", reply=sent["reply"])
             end = await device.until_end(sent["reply"])
         told = await self.ada.get(f"/v1/replies/{sent['reply']}")
-        assert told["usage"] | end.get("usage", {}) == told["usage"]  # what failed tells of its spans alone
+        page = await self.ada.get(f"/v1/conversations/{conversation}/messages")
+        asked, message = page["items"]
+        assert {name: asked[name] for name in _ACCOUNT} == dict.fromkeys(_ACCOUNT)
+        assert {name: message[name] for name in _ACCOUNT} == {name: told[name] for name in _ACCOUNT}
+        assert {name: end[name] for name in _ACCOUNT} | {"usage": told["usage"] | end["usage"]} == {
+            name: told[name] for name in _ACCOUNT
+        }
         [span], [stored_span] = end["provenance"], told["provenance"]
         assert told["cost"] == stored_span["cost"] == span["cost"]
         stored = await self.usage(sent["reply"])
@@ -66,7 +73,7 @@ class Shop:
         }
         assert (stored["user"], stored["conversation"]) == (self.ada.user, conversation)
         assert await self.spent() - before == counted["input"] + counted["output"]
-        return end | {"cost": told["cost"], "usage": told["usage"]}
+        return end | {"usage": told["usage"]}
 
 
 @pytest.fixture

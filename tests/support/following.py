@@ -45,7 +45,8 @@ class Follower:
                 assert len(text) >= event["at"], "a hole in the text"
                 self._reply(event, text=text[: event["at"]] + event["text"])
             case "reply.completed" | "reply.failed" | "reply.cancelled":
-                self._reply(event, status=event["type"].removeprefix("reply."))
+                account = {name: event[name] for name in ("usage", "cost", "timing")}
+                self._reply(event, status=event["type"].removeprefix("reply."), **account)
             case _:
                 pass
 

@@ -233,6 +233,12 @@ class Talk:
         self.running[reply] = (attempt, before + text)
 
     async def _end(self, reply: str) -> None:
+        ended = await self.store_end(reply)
+        await self.log.now(self.conversation, [ending(ended)])
+        await self.line.advance(self.conversation)
+
+    async def store_end(self, reply: str) -> ReplyCompleted:
+        """The first half of an end: it is stored, and was told to nobody."""
         attempt, text = self.running.pop(reply)
         ended = ReplyCompleted(
             conversation=self.conversation,
@@ -243,13 +249,12 @@ class Talk:
             length=len(text),
             sha256=hashlib.sha256(text.encode()).hexdigest(),
             usage=Usage(input=3, output=len(text), exact=True),
-            timing=Timing(queued_ms=1, first_token_ms=1, total_ms=1),
-            cost=None,
+            timing=Timing(queued_ms=1, first_token_ms=1, total_ms=1 + len(text)),
+            cost=len(text) / 1000,
             finish="stop",
         )
         await self.store.append(closing(await self.reads.reply(reply), ended), actor="w")
-        await self.log.now(self.conversation, [ending(ended)])
-        await self.line.advance(self.conversation)
+        return ended
 
 
 _PLACES = {

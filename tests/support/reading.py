@@ -14,7 +14,7 @@ from server.domain import conversation as decisions
 from server.domain.conversation import ConversationChange, NewConversation
 from server.domain.events import Event, MessageCreated, ReplyCompleted, ReplyRequested, ReplyStarted
 from server.domain.message import Edit, NewMessage
-from server.domain.reply import Timing
+from server.domain.reply import Timing, Usage
 from server.domain.settings import ReplySettings
 from server.enrichment.enricher import Enricher
 from server.projections.checkpoints import Checkpoints
@@ -79,9 +79,9 @@ class Library:
             text=text,
             length=len(text),
             sha256="",
-            usage=None,
-            timing=Timing(queued_ms=0, first_token_ms=0, total_ms=0),
-            cost=None,
+            usage=Usage(input=2, output=len(text), exact=True),
+            timing=Timing(queued_ms=1, first_token_ms=2, total_ms=3),
+            cost=0.25,
             finish="stop",
         )
         for event in (started, ended):

@@ -15,7 +15,7 @@ from realtime.errors import Unavailable as EngineAway
 from realtime.log.contract import Log
 from server.commands.announce import Announcer, ending
 from server.commands.line import Line
-from server.domain.answer import Usage, total_cost, total_usage
+from server.domain.answer import Timing, Usage, total_cost, total_usage
 from server.domain.errors import StaleAttempt
 from server.domain.events import (
     Event,
@@ -26,7 +26,7 @@ from server.domain.events import (
     ReplyGenerated,
 )
 from server.domain.events import UsageRecorded as Recorded
-from server.domain.reply import Reply, Timing
+from server.domain.reply import Reply
 from server.sagas.reply.accounts import Accounts
 from server.storage.cause import caused_by
 from server.storage.event_store import EventStore

@@ -202,13 +202,13 @@ const REPLY_CHANGES = {
     return kept && { ...kept, attempt, status: "running", stage: "restarted" };
   },
   "reply.completed": (reply, { length, ...end }) => (reply.length === length ? ended(reply, "completed", end) : null),
-  "reply.failed": (reply, { length, code, detail, provenance }) => {
+  "reply.failed": (reply, { length, code, detail, ...end }) => {
     const kept = cut(reply, length);
-    return kept && ended(kept, "failed", { provenance, error: { code, detail } });
+    return kept && ended(kept, "failed", { ...end, error: { code, detail } });
   },
-  "reply.cancelled": (reply, { length, usage, provenance }) => {
+  "reply.cancelled": (reply, { length, ...end }) => {
     const kept = cut(reply, length);
-    return kept && ended(kept, "cancelled", { usage, provenance });
+    return kept && ended(kept, "cancelled", end);
   },
 };
 
@@ -228,7 +228,7 @@ const queued = ({ conversation, reply, message, seq, position, created_at, sibli
   position,
 });
 
-function ended(reply, status, { sha256, usage, cost, timing, provenance, error }) {
+function ended(reply, status, { sha256, usage = null, cost = null, timing = null, provenance, error }) {
   const account = { sha256, usage, cost, timing, provenance: provenance ?? reply.provenance ?? [] };
   return { ...reply, ...account, status, stage: null, detail: null, error: error ?? null };
 }

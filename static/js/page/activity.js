@@ -1,5 +1,7 @@
 /** What is going on, in words. Pure: the views give it what they know. */
 
+import { price } from "./origin.js";
+
 const CODE_POINTS_PER_TOKEN = 4; // about right for prose in the languages of Europe
 
 /**
@@ -62,17 +64,19 @@ export function rate(codePoints, milliseconds) {
   return milliseconds < 400 || codePoints < 20 ? null : Math.round(codePoints / CODE_POINTS_PER_TOKEN / (milliseconds / 1000));
 }
 
-/** The line under a finished reply: "smollm2 · 42 tokens · 1.3 s". */
-export function summary({ model, provenance, usage = spent(provenance), timing, status }) {
+/** The line under a finished reply: "gpt-5-mini · 42 tokens · 1.3 s · $0.0040". */
+export function summary({ model, provenance, usage, cost, timing, status }) {
+  const { output, exact } = usage ?? spent(provenance);
   const parts = [];
   if (model) parts.push(model);
-  if (usage?.output) parts.push(`${usage.exact ? "" : "about "}${usage.output} tokens`);
+  if (output) parts.push(`${exact ? "" : "about "}${output} tokens`);
   if (timing?.total_ms) parts.push(seconds(timing.total_ms));
+  if (price(cost)) parts.push(price(cost));
   if (status === "cancelled") parts.push("stopped");
   return parts.join(" · ");
 }
 
-/** A stored message has its account by parts alone. @param {{usage?: {output: number, exact: boolean}}[]} [parts] */
+/** An earlier server told of a reply's parts alone. @param {{usage?: {output: number, exact: boolean}}[]} [parts] */
 function spent(parts = []) {
   const usages = parts.flatMap(({ usage }) => usage ?? []);
   return { output: usages.reduce((sum, { output }) => sum + output, 0), exact: usages.every(({ exact }) => exact) };

@@ -46,8 +46,12 @@ test("a finished reply is summed up by what is known of it", () => {
   assert.equal(summary({ model: "smol", usage: { output: 42, exact: true }, timing: { total_ms: 1_250 }, status: "completed" }), "smol · 42 tokens · 1.3 s");
   assert.equal(summary({ model: "smol", usage: { output: 42, exact: false }, status: "cancelled" }), "smol · about 42 tokens · stopped");
   assert.equal(summary({ status: "completed" }), "");
+  assert.equal(summary({ model: "smol", usage: null, cost: null, timing: null, provenance: [], status: "completed" }), "smol");
+  const account = { usage: { output: 42, exact: true }, timing: { total_ms: 1_250 } };
+  assert.equal(summary({ model: "smol", ...account, cost: 0.0004, status: "completed" }), "smol · 42 tokens · 1.3 s · $0.00040");
+  assert.equal(summary({ model: "smol", ...account, cost: 0, status: "cancelled" }), "smol · 42 tokens · 1.3 s · free · stopped");
   const provenance = [{ usage: { output: 40, exact: true } }, { usage: null }, { usage: { output: 2, exact: false } }];
-  assert.equal(summary({ model: "smol", provenance, status: "completed" }), "smol · about 42 tokens");
+  assert.equal(summary({ model: "smol", usage: null, provenance, status: "completed" }), "smol · about 42 tokens");
   assert.equal(summary({ model: "smol", provenance: [], status: "completed" }), "smol");
 });
 

@@ -149,3 +149,14 @@ test("the reply in flight is the first that has not ended: the others wait for i
   assert.equal(inFlight(play(install(blank, snapshot(0)), EVENTS.slice(0, 6))).id, "msg_2");
   assert.equal(inFlight(whole), undefined);
 });
+
+test("every end brings its account: what it used, what it cost, and how long it took", () => {
+  const account = { usage: { input: 3, output: 5, exact: false }, cost: 0.001, timing: { queued_ms: 1, first_token_ms: 2, total_ms: 9 } };
+  const before = play(install(blank, snapshot(0)), EVENTS.slice(0, -1));
+  const { offset, conversation: here, reply, length } = EVENTS.at(-1);
+  for (const status of ["completed", "failed", "cancelled"]) {
+    const end = { type: `reply.${status}`, conversation: here, offset, reply, length, code: "internal", detail: "?", ...account };
+    const [, { usage, cost, timing }] = play(before, [end]).messages;
+    assert.deepEqual({ usage, cost, timing }, account, status);
+  }
+});
