@@ -52,7 +52,8 @@ class ConversationList:
             return
         listeners = self._listeners if side == "live" else None
         async with reachable():
-            seen = await look(list(found), self.rows(side).name if listeners else None)
+            # What is built anew takes over who was told of what until now.
+            seen = await look(list(found), ROWS if listeners or side == "next" else None)
         # Before the rows are written, which say who took part until now: whoever dies in between tells it again.
         # What a person has read is told as it was a moment ago, too, and no later than has to be.
         if listeners is not None and seen:
@@ -72,12 +73,16 @@ def _write(seen: Seen, side: Side) -> UpdateOne | DeleteOne | None:
 
     The live side tells those who are gone; what it will come to again keeps them until then.
     """
-    row = seen.row | {"people": seen.people}
+    people = seen.people if side == "live" else list(dict.fromkeys([*seen.people, *seen.before]))
+    row = seen.row | {"people": people}
     if seen.conversation["deleted"]:
-        return DeleteOne({"_id": row["_id"]}) if side == "live" else None
+        if side == "live":
+            return DeleteOne({"_id": row["_id"]})
+        if not people:
+            return None
     said: dict[str, Any] = {"$literal": row}
     if side == "next":
-        gone: dict[str, Any] = {"$setDifference": [{"$ifNull": ["$people", []]}, seen.people]}
-        said = {"$mergeObjects": [said, {"people": {"$concatArrays": [seen.people, gone]}}]}
+        gone: dict[str, Any] = {"$setDifference": [{"$ifNull": ["$people", []]}, people]}
+        said = {"$mergeObjects": [said, {"people": {"$concatArrays": [people, gone]}}]}
     newer = {"$gt": [{"$ifNull": ["$version", 0]}, row["version"]]}
     return UpdateOne({"_id": row["_id"]}, [{"$replaceWith": {"$cond": [newer, "$$ROOT", said]}}], upsert=True)

@@ -159,6 +159,36 @@ async def test_what_happens_while_the_list_is_built_is_told_after_it(
     assert "list.changed" not in heard[topic_of(GRACE)]
 
 
+async def test_who_is_gone_before_a_rebuild_comes_to_it_is_told_after_it(listening: Listening) -> None:
+    """Though it finds him nowhere: that he took part, the side knows that is followed until then."""
+    house, told = listening.house, listening.told
+    house.projections = {listening.listed.name: listening.listed}
+    left, gone = await house.begin(members=[GRACE]), await house.begin(members=[LINUS])
+    await house.rebuild(listening.listed.name).run()
+
+    class Meanwhile(EventFeed):
+        """Much happens before the stored events are read."""
+
+        async def stored(self, batch: int) -> AsyncIterator[list[Fact]]:
+            await house.change(left, members=[])
+            await house.delete(gone)
+            async for facts in super().stored(batch):
+                yield facts
+
+    await Rebuild(listening.listed, Meanwhile(), house.checkpoints, "rebuilder").run()
+
+    async def written() -> bool:
+        return [row["people"] for row in await house.rows(ROWS)] == [[ADA]]
+
+    async with house.following():
+        await wait_until(written)
+    removed = {
+        topic: [one["item"] for one in said if one["type"] == "list.removed"]
+        for topic, said in told.heard.items()
+    }
+    assert removed == {topic_of(ADA): [gone], topic_of(GRACE): [left], topic_of(LINUS): [gone]}
+
+
 async def test_who_dies_before_the_row_is_written_tells_it_again(
     listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
