@@ -142,6 +142,12 @@ class Checkpoints:
         async with reachable():
             await self._documents.delete_one({"_id": hold.name, "fence": hold.fence})
 
+    async def place(self, name: str) -> Token | None:
+        """How far a projection was followed, and saved; None where it never was."""
+        async with reachable():
+            found = await self._documents.find_one({"_id": name}, {"token": 1})
+        return found.get("token") if found is not None else None
+
     async def progress(self, names: list[str]) -> list[Progress]:
         """How far each is."""
         async with reachable():

@@ -1,15 +1,15 @@
 """Makes a projection anew from all stored events, beside the live one, and puts it in its place.
 
     take    the right to rebuild (a lease of its own: the live side goes on)
-    note    the present place in the change stream
+    note    how far the live side was followed; the present place, where the database has forgotten that one
     walk    all stored events, conversation by conversation, into `next`
     follow  what was committed meanwhile, until nothing is left
     seize   the live side's lease: whoever follows is fenced off, nothing more is written to `live`
     follow  what came in between: a moment's work
     swap    `next` becomes `live`; the lease is seized once more, and whoever follows takes it again
 
-Who reads is served by the old side until the swap, which is one step. Whoever follows goes on from where the rebuild
-began: to apply it again changes nothing, and only the live side has listeners, who are told of what happened meanwhile.
+Who reads is served by the old side until the swap, which is one step. Whoever follows goes on from the place that was
+noted: to apply it again changes nothing, and only the live side has listeners, who are told of what happened meanwhile.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ import structlog
 
 from server.projections.checkpoints import Checkpoints, Hold, Step
 from server.projections.contract import Fact, Projection
-from server.storage.event_feed import EventFeed, Token
+from server.storage.event_feed import EventFeed, Token, TokenLost
 
 _log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ class Rebuild:
 
     async def _run(self, right: Hold) -> None:
         _log.info("rebuilding", projection=self._projection.name)
-        begun = await self._feed.now()
+        begun = await self._begun()
         await self._projection.prepare("next")
         async for facts in self._feed.stored(_BATCH):
             await self._apply(facts)
@@ -80,6 +80,19 @@ class Rebuild:
         await self._checkpoints.save(hold, Step(begun, self._events, self._last, said))
         await self._checkpoints.release(hold)
         _log.info("rebuilt", projection=self._projection.name, events=self._events)
+
+    async def _begun(self) -> Token:
+        """How far the live side was followed: who has listened to it is told of what came after that."""
+        place = await self._checkpoints.place(self._projection.name)
+        if place is not None:
+            try:
+                async with self._feed.changes(place, _MOMENT_MS) as changes:
+                    await changes.batch(1)
+            except TokenLost:
+                _log.info("not followed as far back as the live side", projection=self._projection.name)
+            else:
+                return place
+        return await self._feed.now()
 
     async def _seize(self) -> Hold:
         hold = await self._checkpoints.take(self._projection.name, self._holder, by_force=True)

@@ -189,6 +189,30 @@ async def test_who_is_gone_before_a_rebuild_comes_to_it_is_told_after_it(listeni
     assert removed == {topic_of(ADA): [gone], topic_of(GRACE): [left], topic_of(LINUS): [gone]}
 
 
+async def test_what_happens_while_nobody_follows_is_told_after_a_rebuild(listening: Listening) -> None:
+    """As when all workers are replaced by those of another version, which builds the list anew."""
+    house, told = listening.house, listening.told
+    house.projections = {listening.listed.name: listening.listed}
+    left, gone = await house.begin(members=[GRACE]), await house.begin(members=[LINUS])
+    await house.rebuild(listening.listed.name).run()
+    await house.say(left, "hello")
+    await house.change(left, members=[])
+    await house.delete(gone)
+    await house.rebuild(listening.listed.name).run()
+    assert told.heard == {}
+
+    async def written() -> bool:
+        return [row["people"] for row in await house.rows(ROWS)] == [[ADA]]
+
+    async with house.following():
+        await wait_until(written, within=10)
+    assert {topic: {one["type"]: one["item"] for one in said} for topic, said in told.heard.items()} == {
+        topic_of(ADA): {"list.removed": gone, "list.changed": (await read_by_hand(ADA, left))[0]["item"]},
+        topic_of(GRACE): {"list.removed": left},
+        topic_of(LINUS): {"list.removed": gone},
+    }
+
+
 async def test_who_dies_before_the_row_is_written_tells_it_again(
     listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
