@@ -63,19 +63,24 @@ class Telling:
                     to_queue, queue_place = (version, event), at
             else:
                 records += await self._records(event, version)
+        about: list[Record] = []
         if any(isinstance(event, _ABOUT) for event in decided.events):
-            records += await self._about(conversation)
+            about = await self._about(conversation)
         told = False
         with suppress(TimeoutError):
             # Who sends is not kept waiting for an engine that only is silent: there the sweeper tells, and queues.
             async with asyncio.timeout(_PATIENCE_SECONDS if to_queue else None):
                 if to_queue is None:
-                    told = await self._announcer.publish(conversation, records)
+                    told = await self._announcer.publish(conversation, [*records, *about])
                 else:
                     said = _asked(decided, to_queue[1])
-                    told = await self._announcer.hand_over(conversation, records, to_queue, queue_place, said)
+                    told = await self._announcer.hand_over(
+                        conversation, [*records, *about], to_queue, queue_place, said
+                    )
         if to_queue is not None and not told:
             _log.warning("accepted, not told: left to the sweeper", reply=to_queue[1].reply)
+        if about and told:
+            await self._until_told(conversation, about)
         for event in decided.events:
             if isinstance(event, events.ReplyInterrupted):
                 await self._stop(event.reply)
@@ -114,8 +119,15 @@ class Telling:
         )
         return [Record(chosen.body())]
 
+    async def _until_told(self, conversation: str, about: list[Record]) -> None:
+        """Who has changed it since that was read may have told it before: what was told last is what is stored."""
+        while (now := await self._about(conversation)) and now != about:
+            if not await self._announcer.publish(conversation, now):
+                return
+            about = now
+
     async def _about(self, conversation: str) -> list[Record]:
-        """As it is now: whoever publishes last says what is stored last."""
+        """As it is now."""
         try:
             state = await self._reads.conversation(conversation)
         except (NotFound, Unavailable):
