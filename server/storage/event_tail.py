@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from server.domain.errors import Unavailable
 from server.storage.event_feed import Changes, EventFeed, Heard, Token, TokenLost, reached
 
 _BATCH = 200
@@ -51,7 +50,7 @@ class Seat:
         self._heard.put_nowait(error)
 
     async def batch(self) -> Heard:
-        """What has come. Errors: `Behind`, `TokenLost`, `Unavailable`."""
+        """What has come. Errors: `Behind`, `TokenLost`, `Unavailable`; a bug, if reading met one."""
         heard = await self._heard.get()
         if isinstance(heard, Exception):
             raise heard
@@ -119,7 +118,7 @@ class EventTail:
                     gather = max(_GATHER_SECONDS, len(heard.facts) * _GATHER_SECONDS_EACH)
                     gather = min(gather, _LONGEST_GATHER_SECONDS)
                     self._tell(heard)
-        except (TokenLost, Unavailable) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is that of those who sit here: they try again
             self._lose_all(error)
 
     def _tell(self, heard: Heard) -> None:
@@ -157,7 +156,7 @@ class Following:
                 heard = await self._seat.batch()
             except (Behind, TokenLost):  # whether its own place is lost as well, it finds out by itself
                 self._stand_up()
-            except Unavailable:
+            except Exception:
                 self._stand_up()
                 raise
             else:

@@ -219,3 +219,24 @@ async def test_what_ends_the_common_stream_is_told_to_all() -> None:
         async with asyncio.timeout(5):
             while not one.whole(events):
                 await one.take()
+
+
+async def test_what_nobody_can_read_does_not_end_whoever_reads_for_all() -> None:
+    """Those who sit there hear of that, and try again: there, and not each alone from then on."""
+    events = Events()
+    async with running(events) as tail:
+        async with tail.following(place(0)) as following:
+            one = Listener(following)
+            for _ in range(4):
+                await one.take()
+            events.trouble = ValueError("of another version")
+            with pytest.raises(ValueError, match="of another version"):
+                await asyncio.wait_for(one.listen(), 5)
+        events.trouble = None
+        async with listening(tail) as another, listening(tail) as third:
+
+            async def together() -> bool:
+                return another.whole(events) and third.whole(events) and events.readers == 1
+
+            events.happen()
+            await wait_until(together, within=5)
