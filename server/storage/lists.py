@@ -40,10 +40,11 @@ class Lists:
         return Page(items=items, next=following, previous=previous)
 
     async def one(self, user: str, conversation: str) -> Listed | None:
-        """A line of somebody's list; None when there is no such conversation."""
+        """A line of somebody's list; None when there is no such conversation in it."""
+        wanted = {"_id": conversation, "deleted": False, "$or": [{"owner": user}, {"members": user}]}
         async with reachable():
             # Without the documents' own model between the driver and the domain.
-            found = await ConversationDocument.collection().find_one({"_id": conversation, "deleted": False})
+            found = await ConversationDocument.collection().find_one(wanted)
             return (await self._listed([found], user))[0] if found is not None else None
 
     async def _listed(self, conversations: Sequence[Row], user: str) -> list[Listed]:

@@ -3,12 +3,15 @@
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from realtime.errors import Unavailable
-from realtime.log.contract import Record
+from realtime.log.contract import Log, Record
+from server.commands.announce import Announcer
+from server.commands.place import MovePlace
+from server.domain.errors import NotFound
 from server.domain.listed import Place, topic_of
 from server.projections.contract import Fact
 from server.projections.conversation_list import ConversationList
@@ -30,6 +33,11 @@ class Told:
 
     heard: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     away: bool = False
+
+    async def append(self, topic: str, records: Sequence[Record]) -> list[object]:
+        """As the log's."""
+        await self.append_many([(topic, records)])
+        return []
 
     async def append_many(self, records: Sequence[tuple[str, Sequence[Record]]]) -> None:
         """As the log's."""
@@ -245,3 +253,25 @@ async def test_a_log_that_is_away_holds_nothing_up(listening: Listening) -> None
     assert await listening.follow() == {}
     [row] = await listening.house.rows(ROWS)
     assert (row["_id"], row["people"], row["last"]["text"]) == (talk, [ADA], "hello")
+
+
+async def test_who_is_taken_out_as_he_moves_his_mark_gets_no_line_any_more(listening: Listening) -> None:
+    """Neither as an answer nor on his devices: he was told already that there is none."""
+    house, told = listening.house, listening.told
+    talk = await house.begin(members=[GRACE])
+    await house.say(talk, "hello")
+
+    class TakenOut(Writes):
+        """Somebody takes him out at that moment."""
+
+        async def set_place(self, user: str, conversation: str, place: Place) -> None:
+            await super().set_place(user, conversation, place)
+            await house.change(conversation, members=[])
+            await listening.follow()
+
+    queue: Any = None  # nothing is given to it
+    move = MovePlace(house.reads, TakenOut(), Lists(), Announcer(cast(Log, told), queue, "lane"))
+    await listening.follow()
+    with pytest.raises(NotFound):
+        await move(GRACE, talk, Place(read=1))
+    assert [one["type"] for one in told.heard[topic_of(GRACE)]] == ["list.removed"]
