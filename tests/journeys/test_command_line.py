@@ -113,6 +113,23 @@ async def test_a_doctor_who_finds_something(house: House) -> None:
         assert mend in printed
 
 
+@pytest.mark.parametrize("setting", ["CHAT_PROVIDER", "CHAT_FALLBACKS", "CHAT_SUMMARY_PROVIDER"])
+async def test_a_doctor_who_finds_a_provider_that_there_is_not(house: House, setting: str) -> None:
+    """What no process would start with is told, whoever is configured; so it is beside an `up` with its own model."""
+    configured, beside = await asyncio.gather(
+        run(house, "doctor", **{setting: "nobody"}),
+        run(
+            house,
+            "doctor",
+            **dict.fromkeys(("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY"), ""),
+            **dict.fromkeys(("ANTHROPIC_BASE_URL", "LMSTUDIO_BASE_URL"), ""),
+            **{"CHAT_LOCAL_MODEL_URL": house.model.base_url, setting: "nobody"},
+        ),
+    )
+    for code, printed in (configured, beside):
+        assert (code, f"{setting}=nobody, but only" in " ".join(printed.split())) == (1, True), printed
+
+
 async def test_nothing_is_configured(house: House) -> None:
     """A process alone says what to set, in one sentence."""
     no_keys = {"OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": ""}
