@@ -79,6 +79,8 @@ def chat(
     token: Annotated[str | None, typer.Option(envvar="CHAT_TOKEN", help="A guest's without.")] = None,
 ) -> None:
     """Talk in the terminal: live tokens, Ctrl-C stops a reply, Ctrl-D leaves."""
+    if not url.startswith(("http://", "https://")):
+        raise typer.BadParameter("An address begins with http:// or https://.", param_hint="--url")
     _guarded(Terminal(url, token, conversation).run())
 
 

@@ -70,6 +70,12 @@ async def test_the_events_of_nothing(house: House) -> None:
     assert (code, printed) == (1, "There are no events of cnv_1.\n")
 
 
+async def test_an_address_that_is_none(house: House) -> None:
+    """`chat` says what is wrong with it, and not that nobody answers there."""
+    code, printed = await run(house, "chat", "--url", "localhost:8004")
+    assert (code, "begins with http://" in printed) == (2, True)
+
+
 async def test_what_is_not_there_is_not_the_same(house: House) -> None:
     """`compare` of a conversation that does not exist says that, and not that nothing differs."""
     code, printed = await run(house, "compare", "cnv_1")
