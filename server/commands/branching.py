@@ -24,7 +24,8 @@ class Branching:
 
     async def regenerate(self, user: str, reply: str, wanted: Regeneration) -> Sent:
         """Another answer to the same message; the earlier ones stay beside it."""
-        conversation = (await self._reads.reply(reply)).conversation
+        known = await self._answer(reply)
+        conversation = known.conversation
 
         async def decision(state: Conversation) -> Sequence[Event]:
             state.admit(user)
@@ -44,10 +45,16 @@ class Branching:
         if found is None:
             raise NotFound("reply")
         earlier, asker = found
-        known = await self._reads.message(reply)
         if asker != user or earlier.message != known.reply_to:
             raise Conflict("key_reused", "This key was used for another request.", field="key")
         return earlier
+
+    async def _answer(self, reply: str) -> Message:
+        """The message that a reply is: of one that was brought in there is nothing else."""
+        try:
+            return await self._reads.message(reply)
+        except NotFound:
+            raise NotFound("reply") from None
 
     async def edit(self, user: str, message: str, new: Edit) -> Sent:
         """Say it differently: a branch of its own, from where the message stands."""

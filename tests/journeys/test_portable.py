@@ -8,6 +8,7 @@ from pymongo import AsyncMongoClient
 
 from tests.support.client import Http, chat
 from tests.support.house import House
+from tests.support.talking_model import spoken
 from tests.support.waiting import wait_until
 
 KEPT = ("role", "text", "status", "created_at", "retracted", "provider", "model", "error", "chosen")
@@ -95,6 +96,22 @@ async def test_what_came_beside_the_text_comes_back(house: House, ada: Http, gra
     assert not any(event["data"][name] for name in names)
     again = await grace.get(f"/v1/conversations/{brought['id']}/export")
     assert not any(again["messages"][1][name] for name in names)
+
+
+async def test_what_was_brought_in_is_answered_again(house: House, ada: Http, grace: Http) -> None:
+    """A reply that was made elsewhere has other versions like any; who asks with the same key again asks once."""
+    document = await ada.get(f"/v1/conversations/{await talk(house, ada)}/export")
+    brought = await grace.post("/v1/conversations/import", document, 201)
+    reply = (await grace.messages(brought["id"]))[1]
+    wanted = {"key": "again"}
+    sent = await grace.post(f"/v1/replies/{reply['id']}/regenerate", wanted, 202)
+    again = await grace.post(f"/v1/replies/{reply['id']}/regenerate", wanted, 202)
+    assert again == {**sent, "duplicate": True}
+    assert sent["message"] == reply["reply_to"]
+    async with chat(house.here, grace.token) as device:
+        await device.subscribe(brought["id"])
+        await device.until_end(sent["reply"])
+    assert (await grace.message(brought["id"], sent["reply"]))["text"] == spoken(5)
 
 
 async def test_markdown_is_for_reading(house: House, ada: Http) -> None:
