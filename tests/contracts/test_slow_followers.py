@@ -17,7 +17,7 @@ from tests.support.reading import ADA, GRACE, Library, library, message_of
 from tests.support.search_engines import SEARCH_ENGINES
 from tests.support.waiting import wait_until
 
-LEASE_SECONDS = 0.3
+LEASE_SECONDS = 1.0
 
 
 @pytest.fixture
