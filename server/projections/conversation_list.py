@@ -3,13 +3,15 @@
 As the search index, it looks at what there is now: what happened says only where to look.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from pymongo import DeleteOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
+from server.domain.events import ConversationChanged, ConversationCreated
 from server.projections.contract import Fact, Side
 from server.projections.touched import touched
 from server.storage.database import reachable
@@ -57,7 +59,8 @@ class ConversationList:
         # Before the rows are written, which say who took part until now: whoever dies in between tells it again.
         # What a person has read is told as it was a moment ago, too, and no later than has to be.
         if listeners is not None and seen:
-            await listeners.changed(seen)
+            named = _named(facts)
+            await listeners.changed([_with_more(one, named.get(one.row["_id"], ())) for one in seen])
         if writes := [write for one in seen if (write := _write(one, side))]:
             async with reachable():
                 await self.rows(side).bulk_write(writes, ordered=False)
@@ -66,6 +69,23 @@ class ConversationList:
         """See the port."""
         async with reachable():
             await self.rows("next").rename(ROWS, dropTarget=True)
+
+
+def _named(facts: Sequence[Fact]) -> dict[str, set[str]]:
+    """By conversation: who took part in it at some time during these events, be it for a moment."""
+    named: dict[str, set[str]] = {}
+    for fact in facts:
+        event = fact.event
+        if isinstance(event, ConversationCreated):
+            named.setdefault(event.conversation, set()).update([event.owner, *event.members])
+        elif isinstance(event, ConversationChanged):
+            named.setdefault(event.conversation, set()).update(event.members)
+    return named
+
+
+def _with_more(seen: Seen, named: Collection[str]) -> Seen:
+    """Whose list may show it by now: a list that was read meanwhile has it, though no row ever said so."""
+    return replace(seen, before=[*seen.before, *named])
 
 
 def _write(seen: Seen, side: Side) -> UpdateOne | DeleteOne | None:

@@ -21,6 +21,7 @@ EXAMPLES = [
     (errors.Forbidden("forbidden", "No."), 403),
     (errors.NotFound("message"), 404),
     (errors.Conflict("key_reused", "Used."), 409),
+    (errors.TooLarge(), 413),
     (errors.QuotaExceeded("As much as one may have.", retry_after=2.0), 429),
     (errors.Unavailable("The database"), 503),
     (errors.Overloaded("Too much at once."), 503),
