@@ -4,6 +4,7 @@ What comes back is a new conversation of whoever brings it, with new ids: what o
 were is not believed.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -91,15 +92,16 @@ def portable(
     )
 
 
-def markdown(document: Portable) -> str:
-    """The chosen branch, for people to read."""
+def markdown(document: Portable, names: Mapping[str, str]) -> str:
+    """The chosen branch, for people to read; `names` are those of users, where they are known."""
     parts = [f"# {document.title or 'Conversation'}"]
     for message in document.messages:
         if not message.chosen or message.retracted or message.archived or not message.text:
             continue
-        name = (
-            (document.character or "Assistant") if message.role == "assistant" else (message.user or "User")
-        )
+        if message.role == "assistant":
+            name = document.character or "Assistant"
+        else:
+            name = names.get(message.user or "") or message.user or "User"
         moment = message.created_at.strftime("%Y-%m-%d %H:%M")
         parts.append(f"**{name}** · {moment}\n\n{message.text.strip()}")
     return "\n\n".join(parts) + "\n"

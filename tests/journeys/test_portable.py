@@ -114,13 +114,19 @@ async def test_what_was_brought_in_is_answered_again(house: House, ada: Http, gr
     assert (await grace.message(brought["id"], sent["reply"]))["text"] == spoken(5)
 
 
-async def test_markdown_is_for_reading(house: House, ada: Http) -> None:
-    """The chosen branch: who said what, and nothing that was taken back."""
+async def test_markdown_is_for_reading(house: House, ada: Http, grace: Http) -> None:
+    """The chosen branch: who said what, by name where it is known, and nothing that was taken back."""
     conversation = await talk(house, ada)
+    await ada.ask("PATCH", f"/v1/conversations/{conversation}", {"members": [grace.user]})
+    await grace.post(f"/v1/conversations/{conversation}/messages", {"text": "So I see.", "reply": False}, 202)
     response = await ada.client.get(f"/v1/conversations/{conversation}/export?format=markdown")
     assert response.headers["content-type"] == "text/markdown; charset=utf-8"
     assert response.text.startswith("# Of *stars*\n")
-    assert f"**{ada.user}** · " in response.text
+    name = (await ada.get("/v1/me"))["name"]
+    assert name != ada.user
+    assert f"**{name}** · " in response.text
+    assert ada.user not in response.text
+    assert f"**{grace.user}** · " in response.text
     assert "say 5 tokens" in response.text
     assert "a secret" not in response.text
 

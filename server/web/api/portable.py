@@ -42,5 +42,7 @@ class PortableRoutes:
         document = await self._exports(call.user.id, call.path["id"])
         name = call.path["id"]
         if form == "markdown":
-            return Download(markdown(document).encode(), "text/markdown; charset=utf-8", f"{name}.md")
+            # Whose file it is, is the one whose name is known: names stand in tokens alone.
+            text = markdown(document, {call.user.id: call.user.name})
+            return Download(text.encode(), "text/markdown; charset=utf-8", f"{name}.md")
         return Download(document.model_dump_json(indent=1).encode(), "application/json", f"{name}.json")
