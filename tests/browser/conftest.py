@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.browser.reciter import reciter
+from tests.support.talking_model import talking_model
 from tests.support.up import Up
 
 _ARGUMENTS = [
@@ -29,19 +32,53 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 _REPLY_MS = 120_000
+_KEY = "sk-of-nobody"
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
 expect.set_options(timeout=15_000)
 
 
+@contextmanager
+def serving(folder: Path, **environment: str) -> Generator[Up]:
+    """Run a server in a folder of its own."""
+    up = Up(folder / "data", **environment)
+    up.start()
+    try:
+        yield up
+    finally:
+        up.stop()
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up]:
     """Give the server that the tests share."""
-    up = Up(tmp_path_factory.mktemp("browser") / "data")
-    up.start()
-    yield up
-    up.stop()
+    with serving(tmp_path_factory.mktemp("browser")) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def recital(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up]:
+    """Give a server on a model that recites (`tests.browser.reciter`)."""
+    with (
+        reciter() as model,
+        serving(
+            tmp_path_factory.mktemp("recital"), OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY=_KEY
+        ) as up,
+    ):
+        yield up
+
+
+@pytest.fixture(scope="module")
+def thinking_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up]:
+    """Give a server on a model that thinks and talks as it is told to (`tests.support.talking_model`)."""
+    with (
+        talking_model() as model,
+        serving(
+            tmp_path_factory.mktemp("thinking"), OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY=_KEY
+        ) as up,
+    ):
+        yield up
 
 
 @pytest.fixture(scope="session")
@@ -142,22 +179,37 @@ class Visitor:
         assert not left, left
 
 
+@contextmanager
+def visiting(browser: Browser, url: str, **options: Any) -> Generator[Visitor]:
+    """Have a visitor with a fresh profile somewhere; the options are Playwright's."""
+    options.setdefault("viewport", DESKTOP)
+    visitor = Visitor(browser.new_context(**options), url)
+    try:
+        yield visitor
+    finally:
+        visitor.context.close()
+    visitor.check()
+
+
+@pytest.fixture
+def hall(recital: Up, browser: Browser) -> Generator[Tab]:
+    """Give a visitor's tab where a model recites, open and connected."""
+    with visiting(browser, recital.url) as visitor:
+        yield visitor.tab().open()
+
+
+@pytest.fixture
+def thoughtful(thinking_server: Up, browser: Browser) -> Generator[Tab]:
+    """Give a visitor's tab where a model thinks, open and connected."""
+    with visiting(browser, thinking_server.url) as visitor:
+        yield visitor.tab().open()
+
+
 @pytest.fixture
 def visit(server: Up, browser: Browser) -> Generator[Callable[..., Visitor]]:
     """Give a function that makes a visitor with a fresh profile; its options are Playwright's."""
-    visitors: list[Visitor] = []
-
-    def make(**options: Any) -> Visitor:
-        options.setdefault("viewport", DESKTOP)
-        visitor = Visitor(browser.new_context(**options), server.url)
-        visitors.append(visitor)
-        return visitor
-
-    yield make
-    for visitor in visitors:
-        visitor.context.close()
-    for visitor in visitors:
-        visitor.check()
+    with ExitStack() as visitors:
+        yield lambda **options: visitors.enter_context(visiting(browser, server.url, **options))
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """A reply that is being written: what is half made is not shown, nothing jumps, and a long one stays smooth."""
 
-from collections.abc import Generator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import DESKTOP, Tab, Visitor
-from tests.browser.reciter import reciter
-from tests.support.up import Up
+from tests.browser.conftest import Tab
 
 _RICH = """Plain **bold words** and *italic words* then `some code` and [a link](https://example.org/long/path/of/it).
 
@@ -78,26 +75,6 @@ _WATCH = """() => {
   };
   look();
 }"""
-
-
-@pytest.fixture(scope="module")
-def recital(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up]:
-    """Give a server on a model that recites."""
-    with reciter() as model:
-        data = tmp_path_factory.mktemp("recital") / "data"
-        up = Up(data, OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-of-nobody")
-        up.start()
-        yield up
-        up.stop()
-
-
-@pytest.fixture
-def hall(recital: Up, browser: Browser) -> Generator[Tab]:
-    """Give a visitor's tab there, open and connected."""
-    visitor = Visitor(browser.new_context(viewport=DESKTOP), recital.url)
-    yield visitor.tab().open()
-    visitor.context.close()
-    visitor.check()
 
 
 def _watched(tab: Tab) -> list[Any]:

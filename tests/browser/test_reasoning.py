@@ -1,41 +1,10 @@
 """What a model thinks before it answers, on the page: seen while it thinks, folded afterwards, never in the way."""
 
-from collections.abc import Generator
-
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import DESKTOP, Tab, Visitor
-from tests.support.talking_model import TalkingModel, spoken, talking_model
-from tests.support.up import Up
-
-_KEY = "sk-of-nobody"
-
-
-@pytest.fixture(scope="module")
-def thinker() -> Generator[TalkingModel]:
-    """Give a model that thinks as it is told to."""
-    with talking_model() as model:
-        yield model
-
-
-@pytest.fixture(scope="module")
-def thinking_server(tmp_path_factory: pytest.TempPathFactory, thinker: TalkingModel) -> Generator[Up]:
-    """Give a server of our own on that model."""
-    data = tmp_path_factory.mktemp("thinking") / "data"
-    up = Up(data, OPENAI_BASE_URL=thinker.base_url, OPENAI_API_KEY=_KEY)
-    up.start()
-    yield up
-    up.stop()
-
-
-@pytest.fixture
-def thoughtful(thinking_server: Up, browser: Browser) -> Generator[Tab]:
-    """Give a visitor's tab there, open and connected."""
-    visitor = Visitor(browser.new_context(viewport=DESKTOP), thinking_server.url)
-    yield visitor.tab().open()
-    visitor.context.close()
-    visitor.check()
+from tests.browser.conftest import Tab
+from tests.support.talking_model import spoken
 
 
 def _fold(tab: Tab) -> Locator:
