@@ -7,10 +7,12 @@ Where there is a summary of what went (`server.domain.summary`), it stands with 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from providers.contract import Prompt, Tool, Turn, estimate_tokens
 from server.cache.characters import KeptCharacters
 from server.cache.contract import Cache
-from server.domain.errors import NotFound
+from server.domain.errors import Conflict, NotFound
 from server.domain.reply import Reply
 from server.domain.summary import clipped, latest
 from server.queries.windows import Passage, Question, Windows
@@ -82,12 +84,13 @@ class Contexts:
     async def __call__(
         self, reply: Reply, model: str, window: int, count: Count | None = None, told: Told | None = None
     ) -> Context:
-        """The prompt for a reply within `window` tokens, as `count` counts them. Errors: `NotFound`, `Unavailable`.
+        """The prompt for a reply within `window` tokens, as `count` counts them.
 
         `told`: where that was read already.
+        Errors: `NotFound`, `Unavailable`; `Conflict` with `retracted`, where nothing is left to be answered.
         """
         told = told or await self.told(reply.conversation, reply.message)
-        instructions, messages = told.instructions, told.passages
+        instructions, messages = told.instructions, _with_question(told.passages)
         budget, count = window - (reply.settings.max_tokens or window // _ANSWER_SHARE), count or estimated
         turns, gone = fit(instructions, messages, budget, count)
         left_out = gone + await self._before(reply.conversation, messages[0])
@@ -127,6 +130,14 @@ class Contexts:
             return (await self._characters.character(character)).system_prompt
         except NotFound:
             return ""  # deleted meanwhile: the conversation goes on without
+
+
+def _with_question(messages: list[Passage]) -> list[Passage]:
+    """With the last one, which is to be answered, also where it was put away before the answer began."""
+    question = msgspec.structs.replace(messages[-1], archived=False)
+    if not _turns(question):
+        raise Conflict("retracted", "The message was taken back before its answer began.")
+    return [*messages[:-1], question]
 
 
 def _prompt(reply: Reply, model: str, turns: tuple[Turn, ...]) -> Prompt:

@@ -1,5 +1,6 @@
 """Stop means stop: before the worker has begun, while it writes, from anywhere; and never after the end."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -38,6 +39,29 @@ async def test_before_a_worker_has_begun(workerless: House) -> None:
                 await device.until_end(following)
             assert device.reader.texts[following] == spoken(6)
     assert workerless.model.requests_for(question) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "end", "code"),
+    [("archive", "reply.completed", None), ("retract", "reply.failed", "retracted")],
+)
+async def test_a_question_that_changes_before_its_answer_begins(
+    workerless: House, change: str, end: str, code: str | None
+) -> None:
+    """Put away, it is answered all the same; taken back, it is not, and no model is asked about nothing."""
+    async with http(workerless.here) as ada:
+        conversation = await ada.conversation()
+        async with chat(workerless.here, ada.token) as device:
+            await device.subscribe(conversation)
+            question = f"say 7 tokens ({conversation})"
+            sent = await device.send(conversation, question)
+            await device.ask(change, message=sent["message"])
+            async with workerless.worker():
+                ended = await device.until_end(sent["reply"])
+    assert (ended["type"], ended.get("code")) == (end, code)
+    asked = [json.loads(request.body)["messages"] for request in workerless.model.requests if request.body]
+    assert [] not in asked
+    assert len(workerless.model.requests_for(question)) == (0 if code else 1)
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["in mid-stream", "before the first token"])
