@@ -236,6 +236,7 @@ def _guarded(work: Coroutine[Any, Any, None]) -> None:
     try:
         run(work)
     except Exception as error:
+        # Of all that may end a process, what is an operator's matter is looked for; the rest goes its way, unchanged.
         found = _alone(error)
         if isinstance(found, typer.Exit):
             raise found from None

@@ -149,7 +149,7 @@ class Following:
     async def batch(self) -> Heard:
         """What has come; waits for something, and comes back without any after a while.
 
-        Errors: `TokenLost`, `Unavailable`.
+        Errors: `TokenLost`, `Unavailable`; a bug, if reading met one.
         """
         if self._seated and self._seat is not None:
             try:
@@ -157,6 +157,7 @@ class Following:
             except (Behind, TokenLost):  # whether its own place is lost as well, it finds out by itself
                 self._stand_up()
             except Exception:
+                # Whatever it is, it goes on to whoever follows: he tries again, and not on a seat that is lost.
                 self._stand_up()
                 raise
             else:

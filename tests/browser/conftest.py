@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,11 @@ def serving(folder: Path, **environment: str) -> Generator[Up]:
         up.stop()
 
 
+def _on(model: str, folder: Path) -> AbstractContextManager[Up]:
+    """A server on a model of OpenAI's protocol."""
+    return serving(folder, OPENAI_BASE_URL=model, OPENAI_API_KEY=_KEY)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up]:
     """Give the server that the tests share."""
@@ -60,24 +65,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up]:
 @pytest.fixture(scope="module")
 def recital(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up]:
     """Give a server on a model that recites (`tests.browser.reciter`)."""
-    with (
-        reciter() as model,
-        serving(
-            tmp_path_factory.mktemp("recital"), OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY=_KEY
-        ) as up,
-    ):
+    with reciter() as model, _on(model.base_url, tmp_path_factory.mktemp("recital")) as up:
         yield up
 
 
 @pytest.fixture(scope="module")
 def thinking_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up]:
     """Give a server on a model that thinks and talks as it is told to (`tests.support.talking_model`)."""
-    with (
-        talking_model() as model,
-        serving(
-            tmp_path_factory.mktemp("thinking"), OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY=_KEY
-        ) as up,
-    ):
+    with talking_model() as model, _on(model.base_url, tmp_path_factory.mktemp("thinking")) as up:
         yield up
 
 

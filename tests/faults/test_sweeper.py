@@ -6,8 +6,14 @@ from redis.asyncio import Redis
 
 from server.embedded.engines import EngineURLs
 from tests.support.client import chat, http
-from tests.support.house import new_house
+from tests.support.house import House, new_house
 from tests.support.talking_model import TalkingModel, spoken
+
+
+async def lose_the_queue(house: House) -> None:
+    """As if Redis had been restarted empty of it."""
+    async with Redis.from_url(house.redis_url) as client:
+        assert await client.delete(*await client.keys("queue:*")) > 0
 
 
 async def test_a_lost_queue_is_filled_again(tmp_path: Path, engines: EngineURLs, model: TalkingModel) -> None:
@@ -18,8 +24,7 @@ async def test_a_lost_queue_is_filled_again(tmp_path: Path, engines: EngineURLs,
         async with chat(web.url, ada.token) as device:
             await device.subscribe(conversation)
             reply = (await device.send(conversation, "say 5 tokens"))["reply"]
-            async with Redis.from_url(house.redis_url) as client:
-                assert await client.delete(*await client.keys("queue:*")) > 0
+            await lose_the_queue(house)
             async with house.worker() as worker:
                 assert (await device.until_end(reply))["type"] == "reply.completed"
                 assert len(worker.events("accepted, not in the queue: mending")) == 1
@@ -53,8 +58,7 @@ async def test_what_was_taken_back_is_not_told_again(
         conversation = await ada.conversation()
         path = f"/v1/conversations/{conversation}/messages"
         sent = await ada.post(path, {"text": "say 5 tokens"}, 202)
-        async with Redis.from_url(house.redis_url) as client:
-            assert await client.delete(*await client.keys("queue:*")) > 0
+        await lose_the_queue(house)
         await ada.ask("DELETE", f"/v1/messages/{sent['message']}", status=204)
         async with chat(web.url, ada.token) as device:
             await device.subscribe(conversation)

@@ -11,7 +11,7 @@ from server.wiring import NotConfigured, ensure_secret
 
 def secret_of(folder: Path) -> str:
     """What tokens are signed with."""
-    secret = ensure_secret(Settings(CHAT_DATA_DIR=folder, CHAT_AUTH_SECRET=None)).auth_secret  # type: ignore[call-arg] # by their aliases
+    secret = ensure_secret(Settings(CHAT_DATA_DIR=folder, CHAT_AUTH_SECRET=None)).auth_secret  # type: ignore[call-arg] # settings are named by their variables
     assert secret is not None
     return secret.get_secret_value()
 
