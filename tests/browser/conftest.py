@@ -31,7 +31,7 @@ _ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_REPLY_MS = 120_000
+_REPLY_MS = 240_000
 _KEY = "sk-of-nobody"
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
@@ -123,6 +123,12 @@ class Tab:
         expect(last).to_have_attribute("data-status", status, timeout=_REPLY_MS)
         return last
 
+    @contextmanager
+    def told(self, method: str = "PATCH") -> Generator[None]:
+        """Do something that the page shows at once, and wait until the server has done it as well."""
+        with self.page.expect_response(lambda answer: answer.request.method == method):
+            yield
+
     def copied(self) -> str:
         """Give the last reply's exact text, as its copy button does."""
         self.replies.last.get_by_role("button", name="Copy", exact=True).last.click()
@@ -166,7 +172,7 @@ class Visitor:
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self._trouble.append(message.text)
+            self._trouble.append(f"{message.text} {message.location['url']}")
 
     def check(self) -> None:
         """Fail on anything in the consoles that was not forgiven; a violated policy is one such thing."""

@@ -39,7 +39,8 @@ def test_what_is_pinned_is_at_the_top(tab: Tab) -> None:
     said(tab, "Second", "two")
     items = tab.page.locator(".item")
     expect(items).to_have_count(2, timeout=20_000)
-    _choose(tab.page, items.filter(has_text="First"), "Pin to the top")
+    with tab.told("PUT"):
+        _choose(tab.page, items.filter(has_text="First"), "Pin to the top")
     expect(tab.page.get_by_role("heading", name="Pinned")).to_be_visible()
     expect(items.first).to_contain_text("First")
     assert [item["id"] for item in tab.ask("GET", "/v1/conversations?pinned=true")["items"]] == [first]
@@ -57,7 +58,8 @@ def test_put_away_and_back(tab: Tab) -> None:
     items = tab.page.locator(".item")
     expect(items).to_have_count(2, timeout=20_000)
     items.filter(has_text="Over").get_by_role("link").click()
-    _choose(tab.page, items.filter(has_text="Over"), "Archive")
+    with tab.told():
+        _choose(tab.page, items.filter(has_text="Over"), "Archive")
     expect(items).to_have_count(1)
     expect(tab.page).to_have_title("Over · Tertulia")
     tab.page.reload()

@@ -39,7 +39,8 @@ def test_rename_and_delete(tab: Tab) -> None:
     item.hover()
     item.get_by_role("button", name="Rename").click()
     tab.page.keyboard.type("After")
-    tab.page.keyboard.press("Enter")
+    with tab.told():
+        tab.page.keyboard.press("Enter")
     expect(tab.page).to_have_title("After · Tertulia")
     assert tab.ask("GET", f"/v1/conversations/{tab.conversation}")["title"] == "After"
     item.hover()

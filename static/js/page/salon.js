@@ -102,6 +102,7 @@ export class Salon {
   read() {
     const item = this.find(this.state.route);
     if (!item?.unread || document.visibilityState !== "visible" || this.reading === item.last_seq) return;
+    if (this.parting === item.id) return;
     this.reading = item.last_seq;
     this.#merge(item.id, { unread: 0 });
     this.attempt(() => this.client.api.moveTo(item.id, { read: item.last_seq }), { quiet: true });
