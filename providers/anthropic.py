@@ -34,7 +34,7 @@ from providers.errors import SlowToConnect, TimedOut
 from providers.exchange import Reading, model_ids
 from providers.profiles import prefills, streams
 from providers.refusal import ErrorObject, Refusals
-from providers.sdk import NO_KEY, Failures, SDKProvider
+from providers.sdk import CONNECTIONS, NO_KEY, Failures, SDKProvider
 
 _ANTHROPIC = "https://api.anthropic.com"
 
@@ -229,6 +229,7 @@ class AnthropicProvider(SDKProvider):
             base_url=config.base_url or _ANTHROPIC,
             timeout=self._timeout,
             max_retries=0,  # `converse` tries again, within its budget
+            http_client=anthropic.DefaultAsyncHttpxClient(limits=CONNECTIONS, timeout=self._timeout),
         )
 
     def reading(self, model: str) -> Reading:

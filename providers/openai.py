@@ -33,7 +33,7 @@ from providers.errors import SlowToConnect, TimedOut
 from providers.exchange import Reading, model_ids
 from providers.profiles import prefills, streams
 from providers.refusal import ErrorObject, Refusals
-from providers.sdk import NO_KEY, Failures, SDKProvider
+from providers.sdk import CONNECTIONS, NO_KEY, Failures, SDKProvider
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -234,6 +234,7 @@ class OpenAIProvider(SDKProvider):
             base_url=base_url,
             timeout=self._timeout,
             max_retries=0,  # `converse` tries again, within its budget
+            http_client=openai.DefaultAsyncHttpxClient(limits=CONNECTIONS, timeout=self._timeout),
         )
 
     def reading(self, model: str) -> ChatReading:

@@ -20,6 +20,11 @@ from providers.retries import RetryBudget
 NO_KEY = "none"
 """SDKs insist on a key where a local server asks for none, or would look for one in the environment and on the disk."""
 
+CONNECTIONS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=60.0)
+"""As many as the SDKs keep by themselves, and longer than their five seconds: who reads an answer and writes the next
+message takes longer than that, and a new connection to a vendor is three ways there and back before the first token.
+One that was closed there meanwhile costs a retry that does not wait (`retries.pause`)."""
+
 
 class Refused(Protocol):
     """An SDK's error for an answer of the server's that is no success."""

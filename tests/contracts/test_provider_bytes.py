@@ -27,6 +27,8 @@ from tests.support.providers import KEY, PATIENT, asking, opened, receive
 from tests.support.scripted_server import Answer, ScriptedServer, Step
 from tests.support.wires import CALLED, CITED, INPUT_TOKENS, WIRES, OpenAIWire, Wire, answer
 
+_LONGER_THAN_THE_SDKS = 5.5
+
 
 @pytest.fixture(params=WIRES, ids=lambda wire: wire.kind)
 def wire(request: pytest.FixtureRequest) -> Wire:
@@ -158,6 +160,31 @@ async def test_a_connection_is_used_again(wire: Wire, server: ScriptedServer) ->
             received = await receive(provider.stream(asking("Well?")))
             assert received.error is None
     assert [request.connection for request in server.requests] == [1, 1, 1]
+
+
+async def test_a_connection_waits_for_who_reads_first(wire: Wire, server: ScriptedServer) -> None:
+    """Longer than the SDKs keep one by themselves: the next turn of a talk does not begin with a new connection."""
+    server.script(Answer(answer(wire, ["Yes"])))
+    async with opened(wire, server.url + wire.base_path) as provider:
+        await receive(provider.stream(asking("Well?")))
+        await asyncio.sleep(_LONGER_THAN_THE_SDKS)
+        received = await receive(provider.stream(asking("And?")))
+    assert received.error is None
+    assert [request.connection for request in server.requests] == [1, 1]
+
+
+async def test_a_connection_that_was_closed_meanwhile_is_no_failure(
+    wire: Wire, server: ScriptedServer
+) -> None:
+    """Kept here, closed there, while nobody looked or with the prompt on its way: another is made, and nobody waits."""
+    yes = answer(wire, ["Yes"])
+    server.script(Answer(yes), Answer(["cut"], status=None), Answer(yes))
+    async with opened(wire, server.url + wire.base_path, replace(PATIENT, retries=1)) as provider:
+        await receive(provider.stream(asking("Well?")))
+        received = await receive(provider.stream(asking("And?")))
+    assert received.error is None
+    assert received.text == "Yes"
+    assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
 async def test_silence_before_the_status_times_out(wire: Wire, server: ScriptedServer) -> None:
