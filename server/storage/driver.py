@@ -1,8 +1,13 @@
-"""PyMongo's waits for an answer, without a task for each.
+"""PyMongo's waits: for an answer, without a task for each; for a server or a connection, under a lock that is not lost.
 
-For every command the driver begins three: one to write what the loop takes at once, one to read the answer, and one
-that looks every half a second whether the connection was given up. Making and ending them was a quarter of what a
+For every command the driver begins three tasks: one to write what the loop takes at once, one to read the answer, and
+one that looks every half a second whether the connection was given up. Making and ending them was a quarter of what a
 command costs this process. Here whoever waits reads by itself, under a timer that looks for both.
+
+Who waits for a server, or for a connection, gives a lock away meanwhile and takes it back in the end. The driver waits
+by `asyncio.wait_for`, which before Python 3.12 leaves that to a task of its own: when its time is over and it is
+cancelled as well, it goes on without the lock, which that task takes later, for ever. No command of that client ever
+ends then. So a database that was away for a moment could stop a process for good. Here whoever waits takes it back.
 
 This reaches into the driver, which has no other way in; so only into the version that was looked at. Any other goes by
 its own ways, and costs what it costs.
@@ -14,7 +19,7 @@ from typing import Any
 
 import pymongo
 from pymongo import _csot
-from pymongo.asynchronous import pool
+from pymongo.asynchronous import pool, topology
 from pymongo.errors import _OperationCancelled  # pyright: ignore[reportPrivateUsage]: see above
 from pymongo.message import _UNPACK_REPLY  # pyright: ignore[reportPrivateUsage]: see above
 
@@ -23,6 +28,7 @@ _LOOK_SECONDS = 0.5
 _MOST_BYTES = 2 * 1024 * 1024 * 1024
 _csot_any: Any = _csot
 _pool: Any = pool
+_topology: Any = topology
 
 
 def lighten() -> bool:
@@ -30,7 +36,17 @@ def lighten() -> bool:
     if pymongo.version_tuple[:2] != KNOWN:
         return False
     _pool.async_sendall, _pool.async_receive_message = _send, _receive
+    _pool._async_cond_wait = _topology._async_cond_wait = _wait  # noqa: SLF001 - see above
     return True
+
+
+async def _wait(condition: Any, timeout: float | None) -> bool:
+    """Until it is notified; False when the time is over. The lock is held again, whatever ends the wait."""
+    try:
+        async with asyncio.timeout(timeout):
+            return await condition.wait()
+    except TimeoutError:
+        return False
 
 
 async def _send(connection: Any, message: bytes) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pymongo
 import pytest
+from pymongo.asynchronous import pool, topology
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import AutoReconnect, NetworkTimeout
 from uuid_utils import uuid7
@@ -16,6 +17,8 @@ from tests.support.waiting import wait_until
 
 Rows = AsyncCollection[dict[str, Any]]
 _SLOW = {"$where": "sleep(3000) || true"}
+_topology: Any = topology
+_pool: Any = pool
 
 
 @pytest.fixture
@@ -85,3 +88,31 @@ async def test_an_ended_wait_leaves_its_task_alone(rows: Rows) -> None:
         await rows.find_one({})
     await asyncio.sleep(0.6)
     assert await rows.find_one({}) == {"_id": "one"}
+
+
+@pytest.mark.parametrize("waiting", [_topology, _pool], ids=["for a server", "for a connection"])
+@pytest.mark.parametrize("pause", [0.0, 0.01])
+async def test_who_is_cancelled_when_its_time_is_over_leaves_the_lock_alone(
+    waiting: Any, pause: float
+) -> None:
+    """It wants the lock back, which another has: that one keeps it, and it is nobody's in the end."""
+    driver.lighten()
+    lock = waiting._async_create_lock()
+    condition, waits = waiting._async_create_condition(lock), asyncio.Event()
+
+    async def wait() -> None:
+        async with lock:
+            waits.set()
+            await waiting._async_cond_wait(condition, 0.01)
+
+    task = asyncio.create_task(wait())
+    await waits.wait()
+    async with lock:
+        await asyncio.sleep(0.05)  # its time is over
+        task.cancel()
+        await asyncio.sleep(pause)
+        assert not task.done()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(1), lock:
+        pass
