@@ -136,7 +136,7 @@ async def test_what_was_generated_is_not_paid_for_twice(
     tmp_path: Path, engines: EngineURLs, model: TalkingModel
 ) -> None:
     """The worker has it all, the database is away, the worker dies: the next one saves it, and asks nobody."""
-    question = "say 30 tokens at 60/s, once and for all"
+    question = "say 30 tokens at 10/s, once and for all"
     async with Cable(engines.mongodb or "") as cable:
         url = f"mongodb://{cable.address}/?directConnection=true"
         house = new_house(tmp_path, engines, model, CHAT_LEASE_SECONDS="1")
