@@ -48,6 +48,7 @@ _AWAY = frozenset(
     ["BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN"]
 )
 _ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
+_SCRIPTED = ("EVAL", "EVALSHA")
 _PORT = 6379
 _ADDRESS = re.compile(
     r"(?P<tls>rediss?)\+(?P<kind>sentinel|cluster)://"
@@ -105,23 +106,24 @@ async def run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any
 
 async def run_each(client: Client, script: Script, calls: Sequence[Call]) -> list[Any]:
     """The same; an error stands in the place of its answer."""
-    replies = await _run(client, script, calls)
+    replies = await each(client, [command(script, call) for call in calls])
     missing = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if missing:
-        # A call whose script is unknown has written nothing, so it may be run again.
-        again = await _loaded_and_run(client, script, [calls[n] for n in missing])
+        # A call whose script is unknown has written nothing, so it may be run again: with its text, which the server
+        # cannot have forgotten once more by then.
+        again: list[Any]
+        try:
+            again = await each(client, [_with_text(script, calls[n]) for n in missing])
+        except _ERRORS as error:  # the other calls of the same round may well have been answered
+            again = [error] * len(missing)
         for n, reply in zip(missing, again, strict=True):
             replies[n] = reply
     return replies
 
 
-async def _loaded_and_run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any]:
-    loaded: Any = client
-    try:
-        await loaded.script_load(script.text)
-    except _ERRORS as error:  # the other calls of the same round may well have been answered
-        return [error] * len(calls)
-    return await _run(client, script, calls)
+def _with_text(script: Script, call: Call) -> Command:
+    keys, arguments = call
+    return ("EVAL", script.text, len(keys), *keys, *arguments)
 
 
 async def each(client: Client, commands: Sequence[Command]) -> list[Any]:
@@ -146,7 +148,7 @@ async def _side_by_side(cluster: RedisCluster, commands: Sequence[Command]) -> l
     answers: list[Any] = [None] * len(commands)
     chains: dict[object, list[int]] = {}
     for n, command in enumerate(commands):
-        chains.setdefault(command[3] if command[0] == "EVALSHA" else command[1], []).append(n)
+        chains.setdefault(command[3] if command[0] in _SCRIPTED else command[1], []).append(n)
 
     async def work_off(chain: list[int]) -> None:
         for n in chain:
@@ -159,10 +161,6 @@ async def _side_by_side(cluster: RedisCluster, commands: Sequence[Command]) -> l
 
     await asyncio.gather(*map(work_off, chains.values()))
     return answers
-
-
-async def _run(client: Client, script: Script, calls: Sequence[Call]) -> list[Any]:
-    return await each(client, [command(script, call) for call in calls])
 
 
 def command(script: Script, call: Call) -> Command:

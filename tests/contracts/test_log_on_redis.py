@@ -33,6 +33,24 @@ async def test_forgotten_scripts_are_loaded_again(engine: RedisEngine, name: str
     assert (await log.read(name, None)).position.offset == 2
 
 
+async def test_scripts_may_be_forgotten_again_and_again(
+    engine: RedisEngine, redis_url: str, name: str
+) -> None:
+    """Between any two steps: what is asked a second time brings its script along."""
+    log, count = engine.log(), 200
+
+    async def forget() -> None:
+        async with redis_engine(redis_url) as other:
+            while True:
+                await other.commands.script_flush()
+
+    forgetting = asyncio.create_task(forget())
+    told = [await log.append(name, [A, A]) for _ in range(count)]
+    forgetting.cancel()
+    await asyncio.gather(forgetting, return_exceptions=True)
+    assert [getattr(one, "offset", one) for both in told for one in both] == list(range(1, 2 * count + 1))
+
+
 async def test_a_map_that_is_old_repeats_nothing(cluster_url: str, name: str) -> None:
     """Each slot is asked for at a wrong server of a cluster: whoever is sent elsewhere disturbs no other's append."""
     async with redis_engine(cluster_url) as engine:
