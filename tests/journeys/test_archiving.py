@@ -88,7 +88,7 @@ async def test_who_may_and_what_may_not(ada: Http, house: House) -> None:
         me = await grace.get("/v1/me")
         conversation = await ada.conversation(members=[me["id"]])
         path = f"/v1/conversations/{conversation}/messages"
-        sent = await ada.post(path, {"text": "say 400 tokens"}, status=202)
+        sent = await ada.post(path, {"text": "say 400 tokens at 20/s"}, status=202)
 
         async def put(who: Http, message: str, status: int) -> Any:
             return await who.post(f"/v1/messages/{message}/archive", {"archived": True}, status=status)

@@ -156,10 +156,13 @@ class Library:
     async def until_followed(self, *names: str) -> None:
         """Wait until every event is applied."""
         wanted = list(names or self.projections)
+        rebuilds = {"_id": {"$in": [f"{name}.rebuild" for name in wanted]}}
 
         async def done() -> bool:
             found = await self.checkpoints.progress(wanted)
-            return all(one.lag == 0 and one.rebuilt_at and one.holder for one in found)
+            followed = all(one.lag == 0 and one.rebuilt_at and one.holder for one in found)
+            # Whoever has built one has it to himself for a moment longer.
+            return followed and await self.client[self.name]["projections"].find_one(rebuilds) is None
 
         await wait_until(done)
 
