@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from server.embedded.engines import EngineURLs
 from tests.support.chaos import sized
 from tests.support.client import Http, http
@@ -66,6 +68,7 @@ async def equal_a_rebuild(house: House, library: Library) -> None:
         assert rows, name
 
 
+@pytest.mark.timeout(sized(120, 500))
 async def test_a_projector_is_killed_while_people_write(
     tmp_path: Path, engines: EngineURLs, model: TalkingModel, chance: random.Random
 ) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
+import pytest
+
 from server.embedded.engines import EngineURLs
 from tests.support.chaos import sized
 from tests.support.client import Http, http
@@ -73,6 +75,7 @@ async def test_meilisearch_is_killed(tmp_path: Path, engines: EngineURLs, model:
     assert house.bugs == []
 
 
+@pytest.mark.timeout(sized(120, 500))
 async def test_a_worker_is_killed_while_it_indexes(
     tmp_path: Path, engines: EngineURLs, model: TalkingModel, chance: Random
 ) -> None:
