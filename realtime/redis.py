@@ -113,17 +113,12 @@ async def run_each(client: Client, script: Script, calls: Sequence[Call]) -> lis
         # cannot have forgotten once more by then.
         again: list[Any]
         try:
-            again = await each(client, [_with_text(script, calls[n]) for n in missing])
+            again = await each(client, [command(script, calls[n], with_text=True) for n in missing])
         except _ERRORS as error:  # the other calls of the same round may well have been answered
             again = [error] * len(missing)
         for n, reply in zip(missing, again, strict=True):
             replies[n] = reply
     return replies
-
-
-def _with_text(script: Script, call: Call) -> Command:
-    keys, arguments = call
-    return ("EVAL", script.text, len(keys), *keys, *arguments)
 
 
 async def each(client: Client, commands: Sequence[Command]) -> list[Any]:
@@ -163,10 +158,11 @@ async def _side_by_side(cluster: RedisCluster, commands: Sequence[Command]) -> l
     return answers
 
 
-def command(script: Script, call: Call) -> Command:
-    """One call of a script, for `each`; a server that does not know the script answers `NoScriptError`."""
+def command(script: Script, call: Call, *, with_text: bool = False) -> Command:
+    """One call of a script, for `each`; without its text a server that does not know it answers `NoScriptError`."""
     keys, arguments = call
-    return ("EVALSHA", script.sha, len(keys), *keys, *arguments)
+    named = ("EVAL", script.text) if with_text else ("EVALSHA", script.sha)
+    return (*named, len(keys), *keys, *arguments)
 
 
 def publishing(client: Client) -> str:

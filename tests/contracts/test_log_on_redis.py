@@ -45,9 +45,11 @@ async def test_scripts_may_be_forgotten_again_and_again(
                 await other.commands.script_flush()
 
     forgetting = asyncio.create_task(forget())
-    told = [await log.append(name, [A, A]) for _ in range(count)]
-    forgetting.cancel()
-    await asyncio.gather(forgetting, return_exceptions=True)
+    try:
+        told = [await log.append(name, [A, A]) for _ in range(count)]
+    finally:
+        forgetting.cancel()
+        await asyncio.gather(forgetting, return_exceptions=True)
     assert [getattr(one, "offset", one) for both in told for one in both] == list(range(1, 2 * count + 1))
 
 
