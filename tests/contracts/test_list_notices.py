@@ -217,7 +217,7 @@ async def test_what_happens_while_nobody_follows_is_told_after_a_rebuild(listeni
         return [row["people"] for row in await house.rows(ROWS)] == [[ADA]]
 
     async with house.following():
-        await wait_until(written, within=10)
+        await wait_until(written)
     assert {topic: {one["type"]: one["item"] for one in said} for topic, said in told.heard.items()} == {
         topic_of(ADA): {"list.removed": gone, "list.changed": (await read_by_hand(ADA, left))[0]["item"]},
         topic_of(GRACE): {"list.removed": left},

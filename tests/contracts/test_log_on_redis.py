@@ -94,7 +94,7 @@ async def test_what_is_too_old_is_trimmed(engine: RedisEngine, name: str) -> Non
         return not (await log.read(name, Position(first.epoch, 0))).recovered
 
     assert not await is_gone()
-    await wait_until(is_gone, within=10)
+    await wait_until(is_gone)
     [top] = await log.offsets([name])
     assert top
     assert top.epoch == first.epoch

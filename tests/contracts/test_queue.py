@@ -117,7 +117,7 @@ async def test_a_worker_waits_for_a_job(engine: Engine, name: str) -> None:
 async def test_nothing_to_do_and_no_time_to_wait(engine: Engine, name: str, wait_seconds: float) -> None:
     """Who does not want to wait is answered at once, in an old lane as in a new one."""
     queue = engine.queue()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(4):  # not two waits as long as an engine lets anybody wait
         assert await queue.claim("a", name, 1, wait_seconds) == []
         assert await queue.claim("a", name, 1, wait_seconds) == []
 
@@ -224,7 +224,7 @@ async def test_many_that_work_do_not_hide_one_that_died(engine: Engine, name: st
         taken.extend(await queue.claim("alive", name, 1, 0))
         return bool(taken)
 
-    await wait_until(taken_over, within=10)
+    await wait_until(taken_over)
     assert names(taken) == ["59"]
 
 

@@ -94,7 +94,7 @@ async def test_a_batch_that_takes_longer_than_a_lease_is_taken_in(house: Library
         async def followed() -> bool:
             return (await house.checkpoints.progress(["search"]))[0].lag == 0
 
-        await wait_until(followed, within=10)
+        await wait_until(followed)
     finally:
         await stopped(tasks)
     assert await find(house, "moon") == [said]
@@ -139,7 +139,7 @@ async def test_a_rebuild_that_sleeps_before_it_swaps_loses_nothing(house: Librar
         return await find(house, "moon") == sorted(said)
 
     async with house.following("search"):
-        await wait_until(found_both, within=10)
+        await wait_until(found_both)
 
 
 async def all_of_them(house: Library, after: int = 0) -> list[Fact]:

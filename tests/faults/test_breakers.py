@@ -98,7 +98,7 @@ async def test_three_workers_probe_one_at_a_time(redis_url: str) -> None:
                 assert provider.asked - before <= 1
             return False
 
-        await wait_until(all_closed, within=20)
+        await wait_until(all_closed)
         assert provider.asked >= POLICY.successes
 
 
@@ -152,7 +152,7 @@ async def test_without_redis_each_goes_by_its_own(tmp_path: Path) -> None:
             await provider.ask(worker, "m")
             return worker.state("house", "m") == "closed"
 
-        await wait_until(closed, within=20)
+        await wait_until(closed)
         await engine.start()
 
 

@@ -121,7 +121,7 @@ class Stream:
         async def all_of_it() -> bool:
             return all(reader.text == "".join(self.written) for reader in self.readers)
 
-        await wait_until(all_of_it, within=20)
+        await wait_until(all_of_it)
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """Pages and lists come from secondaries, of which one is late, or hangs; nobody misses what they have said."""
 
 import asyncio
-import time
 from functools import partial
 from pathlib import Path
 
@@ -94,9 +93,9 @@ async def test_nobody_misses_what_they_have_said(
             try:
                 for number in range(2 * SENDS + 1, 2 * SENDS + 5):
                     message = await say(number)
-                    began = time.monotonic()
-                    assert (await elsewhere.messages(conversation))[-1]["id"] == message
-                    assert time.monotonic() - began < 15
+                    assert (await elsewhere.messages(conversation))[-1][
+                        "id"
+                    ] == message  # or the client has given up
             finally:
                 members.late.thaw()
         assert house.bugs == []

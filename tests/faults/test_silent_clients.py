@@ -122,7 +122,7 @@ async def test_a_peer_that_died_without_a_word_is_noticed(house: House, tmp_path
         conversation = await guest.conversation()
         async with silent(url, *greeting(guest, conversation)):
             await wait_until(lambda: _is(guest, "sockets", 1))
-            await wait_until(lambda: _is(guest, "sockets", 0), within=10)
+            await wait_until(lambda: _is(guest, "sockets", 0))
 
 
 async def test_a_peer_that_does_nothing_but_answer_pings_stays(house: House, tmp_path: Path) -> None:

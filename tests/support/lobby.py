@@ -63,7 +63,7 @@ class Lobby:
 
     async def ended(self) -> None:
         """Wait until all connections have ended; none may raise for what a client did."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await asyncio.gather(*self._tasks)
 
     async def end(self) -> None:

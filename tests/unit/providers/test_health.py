@@ -81,7 +81,7 @@ async def test_a_probe_that_is_given_up_before_it_began_keeps_nobody_waiting(clo
     async def given_back() -> bool:
         return fleet.given_back == ["house/m"] * 2
 
-    await wait_until(given_back, within=5)
+    await wait_until(given_back)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

@@ -34,7 +34,7 @@ async def test_the_first_goes_at_once_and_the_others_together() -> None:
     async def all_there() -> bool:
         return told[-1].offset == 5
 
-    await wait_until(all_there, within=5)
+    await wait_until(all_there)
     assert [(one.first, one.offset) for one in told] == [(1, 1), (2, 5)]
     assert json.loads(told[1].body)["text"] == "2345"
 

@@ -207,7 +207,7 @@ async def test_a_topic_is_followed_a_little_longer(log: ScriptedLog, feed: Scrip
         async def given_up() -> bool:
             return not feed.followed and hub.topics() == 0
 
-        await wait_until(given_up, within=5)
+        await wait_until(given_up)
 
 
 async def test_who_comes_back_at_the_last_moment_is_not_deaf(log: ScriptedLog, feed: ScriptedFeed) -> None:
@@ -236,12 +236,12 @@ async def test_a_topic_that_everybody_was_sent_away_from_is_given_up(
         async def given_up() -> bool:
             return hub.topics() == 0
 
-        await wait_until(given_up, within=5)
+        await wait_until(given_up)
 
 
 async def test_a_hub_stops_while_the_log_is_away(log: ScriptedLog, feed: ScriptedFeed) -> None:
     """Mending would go on for ever; stopping ends it, and what happens afterwards does no harm."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async with running(Hub(log, feed, check_seconds=1000, linger_seconds=0)) as hub:
             client = Client(hub)
             await client.begin()

@@ -138,7 +138,7 @@ class Machine(RuleBasedStateMachine):
         self._socket.reading.set()
         self._append(["the end"], "r")
         self._lobby.feed.cut()
-        self._runner.run(wait_until(self._is_there, within=5))
+        self._runner.run(wait_until(self._is_there))
         self._runner.run(self._opening.__aexit__(None, None, None))
         self._runner.close()
 

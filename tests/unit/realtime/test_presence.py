@@ -75,7 +75,7 @@ async def _until(device: Device, *users: str) -> None:
     async def is_told() -> bool:
         return device.present[-1:] == [sorted(users)]
 
-    await wait_until(is_told, within=5)
+    await wait_until(is_told)
 
 
 async def test_a_user_counts_once_whatever_the_devices(engine: ScriptedAttendance) -> None:
@@ -134,7 +134,7 @@ async def test_an_engine_that_forgot_everything_is_told_again(engine: ScriptedAt
         async def said_again() -> bool:
             return bool(engine._rooms)
 
-        await wait_until(said_again, within=5)
+        await wait_until(said_again)
         await _until(_arrive(there, "grace"), "ada", "grace")
 
 
@@ -170,13 +170,13 @@ async def test_what_others_say_while_they_are_asked_for_is_not_lost(engine: Scri
     """Somebody goes elsewhere after the engine has answered, and before the answer is here."""
     async with instances(engine) as (here,):
         here.arrive("cnv_2", "ada", Device())
-        await wait_until(lambda: _is_known(engine), within=5)
+        await wait_until(lambda: _is_known(engine))
         await engine.alive("there")
         await engine.here("there", [(TOPIC, {"grace"})])
         engine.asked.clear()
         engine.answering.clear()
         ada = _arrive(here, "ada")
-        await wait_until(lambda: _asked(engine), within=5)
+        await wait_until(lambda: _asked(engine))
         telling = asyncio.create_task(engine.here("there", [(TOPIC, set())]))
         await asyncio.sleep(0)
         engine.answering.set()
@@ -189,7 +189,7 @@ async def test_an_answer_of_before_a_doubt_is_not_believed(engine: ScriptedAtten
     async with instances(engine) as (here,):
         engine.answering.clear()
         ada = _arrive(here, "ada")
-        await wait_until(lambda: _asked(engine), within=5)
+        await wait_until(lambda: _asked(engine))
         here.heard(None)
         engine._rooms.clear()
         engine.answering.set()
@@ -215,7 +215,7 @@ async def test_a_room_that_is_empty_is_forgotten(engine: ScriptedAttendance) -> 
         async def forgotten() -> bool:
             return not here._rooms and not engine._rooms[TOPIC]
 
-        await wait_until(forgotten, within=5)
+        await wait_until(forgotten)
 
 
 async def test_many_users_are_counted_and_some_are_named(engine: ScriptedAttendance) -> None:
@@ -226,7 +226,7 @@ async def test_many_users_are_counted_and_some_are_named(engine: ScriptedAttenda
         async def counted() -> bool:
             return bool(device.told) and device.told[-1]["count"] == 150
 
-        await wait_until(counted, within=5)
+        await wait_until(counted)
         assert len(device.present[-1]) == 100
 
 
@@ -257,9 +257,9 @@ async def test_typing_ends_with_its_socket_and_with_time(
         async def stopped() -> bool:
             return grace.typing == [("ada", True), ("ada", False)]
 
-        await wait_until(stopped, within=5)
+        await wait_until(stopped)
         here.heard(Notice(TOPIC, b'{"user":"linus","on":true}'))
-        await wait_until(lambda: _ended(late), within=5)
+        await wait_until(lambda: _ended(late))
 
 
 async def _ended(device: Device) -> bool:
