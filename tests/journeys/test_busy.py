@@ -96,7 +96,8 @@ async def test_before_a_worker_has_begun(tmp_path: Path, engines: EngineURLs, mo
         first = (await device.send(impatient, "say 3 tokens"))["reply"]
         second = (await device.send(impatient, "say 4 tokens"))["reply"]
         assert (await device.until_end(first))["type"] == "reply.cancelled"
-        assert device.reader.status[second] == "queued"
+        while device.reader.status.get(second) != "queued":
+            await device.read()
 
         async with chat(web.url, ada.token) as other:
             patient = await ada.conversation()

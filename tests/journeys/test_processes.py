@@ -37,7 +37,8 @@ async def test_a_worker_drains(tmp_path: Path, engines: EngineURLs, model: Talki
             assert await worker.ended() == 0
             assert device.reader.texts[begun] == spoken(300)
             assert "reply.restarted" not in device.reader.types
-            assert device.reader.status[waiting] == "queued"
+            while device.reader.status.get(waiting) != "queued":
+                await device.read()
             async with house.worker():
                 await device.until_end(waiting)
             assert device.reader.texts[waiting] == spoken(5)
