@@ -31,12 +31,20 @@ _ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_REPLY_MS = 240_000
+_REPLY_MS = 240_000  # the whole of a long story, by a real model
+_TEST_SECONDS = 300
 _KEY = "sk-of-nobody"
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
 expect.set_options(timeout=15_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each test of this folder take longer than a reply may."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(_TEST_SECONDS))
 
 
 @contextmanager

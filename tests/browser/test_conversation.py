@@ -2,7 +2,6 @@
 
 import hashlib
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Tab, Visitor
@@ -33,7 +32,6 @@ def test_the_status_line_tells_what_goes_on(tab: Tab) -> None:
     expect(tab.status).to_have_text("")
 
 
-@pytest.mark.timeout(300)  # the whole of a long story, by a real model
 def test_a_reload_in_mid_stream(tab: Tab) -> None:
     """Whoever reloads while the model writes ends with the stored text, to the letter."""
     tab.say(LONG)
