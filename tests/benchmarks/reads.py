@@ -78,8 +78,9 @@ def _kinds(client: Client, name: str, library: Library) -> list[Kind]:
     turn = iter(range(10**9))
 
     def somewhere() -> tuple[str, int]:
+        """A conversation, and a message in it that a whole page lies before."""
         number = next(turn)
-        return mine[number % len(mine)], number * 37 % count + 1
+        return mine[number % len(mine)], _PAGE + 1 + number * 37 % (count - _PAGE)
 
     async def page() -> None:
         conversation, seq = somewhere()
