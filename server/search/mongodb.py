@@ -18,13 +18,11 @@ from pymongo.errors import OperationFailure
 
 from server.search.contract import Found, Hit, SearchDocument, SearchQuery, Side
 from server.search.mongodb_questions import Bounds, Term, counting, finding, phrase_words, terms_of
-from server.search.words import Wanted, highlight, parse, words_of
+from server.search.words import STEMMED, Wanted, highlight, parse, words_of
 from server.storage.causal import preferred
 from server.storage.database import reachable
 
 _COLLECTION = "search"
-_STEMS = frozenset({"da", "de", "en", "es", "fi", "fr", "hu", "it", "nb", "nl", "pt", "ro", "ru", "sv", "tr"})
-"""The languages that MongoDB knows the stems of; words of others are compared as they are."""
 _UNFINISHED = 8
 """So many different endings of an unfinished word are looked for."""
 _SWAPPED = 175
@@ -203,7 +201,7 @@ def _rows(document: SearchDocument) -> list[dict[str, Any]]:
         "text": document.text,
         "words": words_of(document.text),
         "at": document.at,
-        "stems": document.language if document.language in _STEMS else "none",
+        "stems": document.language if document.language in STEMMED else "none",
         "language": document.language,
         "topics": list(document.topics),
         "sentiment": document.sentiment,
@@ -219,7 +217,7 @@ def _hit(row: Mapping[str, Any], score: float | None, wanted: Wanted) -> Hit:
         role=row["role"],
         user=row["user"],
         created_at=row["at"],
-        highlights=highlight(row["text"], wanted),
+        highlights=highlight(row["text"], wanted, row["stems"]),
         score=score,
         language=row["language"],
         topics=row["topics"],

@@ -5,6 +5,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
+
+import snowballstemmer
 
 from server.search.contract import Piece
 
@@ -12,8 +15,27 @@ _PART = re.compile(r'-?"([^"]*)"?|(\S+)')
 _WORD = re.compile(r"\w+")
 _EXCERPT = 180
 _BEFORE = 50
-_ENDING = 5
+_HEAD = 2
 _PATTERN_LETTERS = 100
+_STEMMERS = {
+    "da": "danish",
+    "de": "german",
+    "en": "english",
+    "es": "spanish",
+    "fi": "finnish",
+    "fr": "french",
+    "hu": "hungarian",
+    "it": "italian",
+    "nb": "norwegian",
+    "nl": "dutch_porter",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sv": "swedish",
+    "tr": "turkish",
+}
+STEMMED = frozenset(_STEMMERS)
+"""The languages that MongoDB knows the stems of; words of others are compared as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +63,19 @@ class Wanted:
 def fold(word: str) -> str:
     """Without case and accents, as both engines compare words."""
     return "".join(c for c in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(c))
+
+
+@lru_cache(maxsize=16384)
+def stem(word: str, language: str) -> str:
+    """What is left of a word without its ending, as `$text` compares them (Snowball); all of it where none is known."""
+    if language not in STEMMED:
+        return fold(word)
+    return fold(_stemmer(language).stemWord(word.lower()))
+
+
+@lru_cache
+def _stemmer(language: str) -> Any:
+    return snowballstemmer.stemmer(_STEMMERS[language])  # pyright: ignore[reportUnknownMemberType]: untyped
 
 
 def words_of(text: str, limit: int = 400) -> list[str]:
@@ -106,9 +141,9 @@ def _accented() -> dict[str, str]:
     return found
 
 
-def highlight(text: str, wanted: Wanted) -> list[Piece]:
-    """An excerpt around the first place that was looked for, in pieces."""
-    return excerpt(text, _spans(text, wanted))
+def highlight(text: str, wanted: Wanted, language: str) -> list[Piece]:
+    """An excerpt around the first place that was looked for, in pieces; words are compared as that language's are."""
+    return excerpt(text, _spans(text, wanted, language))
 
 
 def excerpt(text: str, found: Sequence[tuple[int, int]]) -> list[Piece]:
@@ -134,20 +169,25 @@ def excerpt(text: str, found: Sequence[tuple[int, int]]) -> list[Piece]:
     return pieces
 
 
-def _spans(text: str, wanted: Wanted) -> list[tuple[int, int]]:
-    """Where it stands, in order and without overlaps."""
-    phrases = [_WORD.findall(phrase) for phrase in wanted.phrases]
+def _spans(text: str, wanted: Wanted, language: str) -> list[tuple[int, int]]:
+    """Where it stands, in order and without overlaps, as far as an excerpt may go."""
+    sought = [word for chunk in wanted.chunks for word in _WORD.findall(chunk.typed)]
+    stems = {stem(word, language) for word in sought}
+    heads = {word[:_HEAD] for word in wanted.words}
+    phrases = [words_in(phrase) for phrase in wanted.phrases]
     found = [(m.start(), m.end(), fold(m[0])) for m in _WORD.finditer(text)]
     spans: list[tuple[int, int]] = []
     for place, (start, end, word) in enumerate(found):
-        if any(_related(word, one) for one in wanted.words) or (
-            wanted.unfinished is not None and word.startswith(wanted.unfinished)
-        ):
+        if spans and start > spans[0][0] + _EXCERPT:
+            break
+        # Hardly any ending reaches the head, and few words share one: few need a stem.
+        related = word[:_HEAD] in heads and stem(text[start:end], language) in stems
+        if related or (wanted.unfinished is not None and word.startswith(wanted.unfinished)):
             spans.append((start, end))
             continue
         for phrase in phrases:
             run = found[place : place + len(phrase)]
-            if phrase and [w for _, _, w in run] == [fold(w) for w in phrase]:
+            if phrase and [w for _, _, w in run] == phrase:
                 spans.append((start, run[-1][1]))
                 break
     return _without_overlaps(spans)
@@ -159,12 +199,3 @@ def _without_overlaps(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]
         if not kept or start >= kept[-1][1]:
             kept.append((start, end))
     return kept
-
-
-def _related(word: str, wanted: str) -> bool:
-    """Whether two words are the same but for an ending: the engine's stems are its own, this is for the eye."""
-    if word == wanted:
-        return True
-    shorter = min(len(word), len(wanted))
-    common = next((i for i in range(shorter) if word[i] != wanted[i]), shorter)
-    return common >= max(3, shorter - 2) and max(len(word), len(wanted)) - common <= _ENDING

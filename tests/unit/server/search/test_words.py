@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.search.words import Chunk, fold, parse, phrase_pattern, words_in
+from server.search.words import Chunk, fold, highlight, parse, phrase_pattern, words_in
 
 _LONGEST_EXPRESSION = 16_000
 """Bytes; MongoDB takes a little more."""
@@ -78,3 +78,31 @@ def test_an_expression_finds_what_is_folded(words: list[str]) -> None:
     assert matches(phrase, phrase)
     assert matches(phrase, " ".join(map(fold, words)))
     assert matches(" ".join(map(fold, words)), phrase)
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "language", "hits"),
+    [
+        ("capital ", "Las capítulos de la capital, y las capitales.", "es", ["capital", "capitales"]),
+        ("capital ", "Las capítulos de la capital, y las capitales.", "none", ["capital"]),
+        ("cap", "Las capítulos de la capital.", "es", ["capítulos", "capital"]),
+        ("canciones ", "Una canción, y UNA CANCION.", "es", ["canción", "CANCION"]),
+        ("lighthouse ", "Lighthouses light the light house.", "en", ["Lighthouses"]),
+        ("cats dogs ", "A cat and two dogs, no caterpillar.", "en", ["cat", "dogs"]),
+        ("häuser ", "Ein Haus, Hausmeister, HÄUSER", "de", ["Haus", "HÄUSER"]),
+        ('"the light house"', "Lighthouses light the light house.", "en", ["the light house"]),
+        ("", "Nothing was looked for.", "en", []),
+    ],
+)
+def test_what_was_looked_for_is_marked(query: str, text: str, language: str, hits: list[str]) -> None:
+    """A word with another ending too, as its language has them; one that only begins alike is another."""
+    pieces = highlight(text, parse(query), language)
+    assert [piece.text for piece in pieces if piece.hit] == hits
+    assert "".join(piece.text for piece in pieces) == text
+
+
+@given(st.text(max_size=400), st.text(max_size=20), st.sampled_from(["en", "es", "ru", "tr", "none"]))
+def test_an_excerpt_is_part_of_its_text(text: str, query: str, language: str) -> None:
+    """Whatever was looked for."""
+    shown = "".join(piece.text for piece in highlight(text, parse(query), language))
+    assert shown.removeprefix("…").removesuffix("…") in text
