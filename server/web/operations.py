@@ -4,9 +4,11 @@ The router, the checks of requests and the OpenAPI document are all made from th
 """
 
 import asyncio
+import codecs
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -24,6 +26,9 @@ from server.web.write_limits import WriteLimits
 MAX_BODY = 1024 * 1024
 _BODY_SECONDS = 60.0
 _REQUEST_ID = 128
+_FILE_NAME = 180
+"""Bytes of a file's name, its ending aside; no system takes many more than 250."""
+_UNFIT = frozenset('/\\:*?"<>|')
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,21 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """An answer that is a file."""
+    """An answer that is a file: `name` is a plain one, `title` what people call it, and `ending` that of both."""
 
     content: bytes
     media_type: str
     name: str
+    title: str
+    ending: str
+
+    @property
+    def disposition(self) -> str:
+        """The header that names it, by its title where that can name a file (RFC 6266)."""
+        plain = f'attachment; filename="{self.name}{self.ending}"'
+        kept = "".join(c if c.isprintable() and c not in _UNFIT else " " for c in self.title)
+        kept = " ".join(kept.split()).encode()[:_FILE_NAME].decode(errors="ignore").strip(" .")
+        return f"{plain}; filename*=UTF-8''{quote(kept + self.ending, safe='')}" if kept else plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,7 @@ class Endpoint:
             return Response(status_code=204)
         headers = {"Cache-Control": "no-store"}
         if isinstance(answer, Download):
-            headers["Content-Disposition"] = f'attachment; filename="{answer.name}"'
+            headers["Content-Disposition"] = answer.disposition
             return Response(answer.content, operation.status, headers, media_type=answer.media_type)
         return Response(answer.model_dump_json(), operation.status, headers, media_type="application/json")
 
@@ -166,7 +181,7 @@ async def _body(request: Request, kind: type[BaseModel], most: int) -> BaseModel
     except TimeoutError:
         raise HttpProblem(408, "too_slow", f"The body has not come within {_BODY_SECONDS:.0f} s.") from None
     try:
-        return kind.model_validate_json(bytes(received) or b"{}")
+        return kind.model_validate_json(bytes(received).removeprefix(codecs.BOM_UTF8) or b"{}")
     except ValidationError as error:
         kinds = {fault["type"] for fault in error.errors(include_url=False, include_input=False)}
         if "json_invalid" in kinds:

@@ -80,7 +80,7 @@ def test_out_as_a_file_and_in_again(tab: Tab, tmp_path: Path) -> None:
     with tab.page.expect_download() as markdown:
         _choose(tab.page, items, "Export as Markdown")
     assert "¿Qué tal? 🌞" in markdown.value.path().read_text()
-    assert markdown.value.suggested_filename.endswith(".md")
+    assert markdown.value.suggested_filename == "Exported.md"
     with tab.page.expect_download() as exported:
         _choose(tab.page, items, "Export as JSON")
     file = tmp_path / exported.value.suggested_filename

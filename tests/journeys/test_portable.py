@@ -1,8 +1,11 @@
 """Conversations as files: what is taken out comes back as it was, and reads well as Markdown."""
 
+import codecs
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import unquote
 
 from pymongo import AsyncMongoClient
 
@@ -129,6 +132,29 @@ async def test_markdown_is_for_reading(house: House, ada: Http, grace: Http) -> 
     assert f"**{grace.user}** · " in response.text
     assert "say 5 tokens" in response.text
     assert "a secret" not in response.text
+
+
+async def test_a_file_is_named_after_its_conversation(ada: Http) -> None:
+    """What people call it, where that can name a file; a client that reads no RFC 6266 has the id."""
+    names: list[str | None] = []
+    for title in ("¿Faros? /etc\\..", "a" * 300 + "é", "…", "../..", ""):
+        conversation = await ada.conversation(title=title[:200])
+        response = await ada.client.get(f"/v1/conversations/{conversation}/export?format=markdown")
+        plain, _, shown = response.headers["content-disposition"].partition("; filename*=UTF-8''")
+        assert plain == f'attachment; filename="{conversation}.md"'
+        names.append(unquote(shown) or None)
+    assert names == ["¿Faros etc.md", f"{'a' * 180}.md", "….md", None, None]
+
+
+async def test_a_file_that_begins_with_a_byte_order_mark(ada: Http) -> None:
+    """As editors and shells of some systems write it: it is no part of the JSON."""
+    document = await ada.get(f"/v1/conversations/{await ada.conversation(title='Marked')}/export")
+    path, headers = "/v1/conversations/import", {"Content-Type": "application/json"}
+    marked = json.dumps(document).encode("utf-8-sig")
+    brought = await ada.client.post(path, content=marked, headers=headers)
+    assert (brought.status_code, brought.json()["title"]) == (201, "Marked")
+    twice = await ada.client.post(path, content=codecs.BOM_UTF8 + marked, headers=headers)
+    assert (twice.status_code, twice.json()["code"]) == (400, "bad_json")
 
 
 async def test_whose_it_is_not_does_not_get_it(ada: Http, grace: Http) -> None:

@@ -40,9 +40,9 @@ class PortableRoutes:
         if form not in {"json", "markdown"}:
             raise Invalid("invalid", "format is json or markdown.", field="format")
         document = await self._exports(call.user.id, call.path["id"])
-        name = call.path["id"]
+        name, title = call.path["id"], document.title
         if form == "markdown":
             # Whose file it is, is the one whose name is known: names stand in tokens alone.
             text = markdown(document, {call.user.id: call.user.name})
-            return Download(text.encode(), "text/markdown; charset=utf-8", f"{name}.md")
-        return Download(document.model_dump_json(indent=1).encode(), "application/json", f"{name}.json")
+            return Download(text.encode(), "text/markdown; charset=utf-8", name, title, ".md")
+        return Download(document.model_dump_json(indent=1).encode(), "application/json", name, title, ".json")

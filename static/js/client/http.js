@@ -54,9 +54,8 @@ export class Http {
   async file(path, query) {
     const answer = await this.#answer("GET", path, { query, timeout: FILE_TIMEOUT });
     if (!answer.ok) return read(answer);
-    const [, name = "file"] = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "") ?? [];
     const blob = await answer.blob().catch(brokenOff);
-    return { name, blob };
+    return { name: nameOf(answer.headers.get("Content-Disposition") ?? ""), blob };
   }
 
   async #answer(method, path, options) {
@@ -82,6 +81,13 @@ export class Http {
       throw cause?.name === "TimeoutError" ? new TimedOut() : new Unreachable(undefined, { cause });
     }
   }
+}
+
+/** What a file is called: as people call it, where the server says that as well (RFC 6266). */
+function nameOf(disposition) {
+  const [, title] = /filename\*=UTF-8''([^;]+)/i.exec(disposition) ?? [];
+  const [, plain] = /filename="([^"]+)"/.exec(disposition) ?? [];
+  return title ? decodeURIComponent(title) : (plain ?? "file");
 }
 
 function brokenOff(cause) {
