@@ -8,6 +8,7 @@ import { inFlight } from "../client/index.js";
 import { shown } from "./list.js";
 import { Sidebar } from "./sidebar.js";
 import { Room } from "./room.js";
+import { PeopleDialog } from "./people-dialog.js";
 import { SearchDialog } from "./search.js";
 import { html, isComposing, useMedia, useStore } from "./view.js";
 
@@ -67,6 +68,8 @@ export function App({ salon }) {
       html`<${DeleteDialog} salon=${salon} conversation=${dialog.conversation} onClose=${() => setDialog(null)} />`}
       ${dialog?.name === "leave" &&
       html`<${LeaveDialog} salon=${salon} conversation=${dialog.conversation} onClose=${() => setDialog(null)} />`}
+      ${dialog?.name === "people" &&
+      html`<${PeopleDialog} salon=${salon} conversation=${salon.find(dialog.conversation.id) ?? dialog.conversation} onClose=${() => setDialog(null)} />`}
       ${dialog?.name === "take back" &&
       html`<${TakeBackDialog} salon=${salon} conversation=${dialog.conversation} message=${dialog.message} onClose=${() => setDialog(null)} />`}
     </div>

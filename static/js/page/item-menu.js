@@ -33,6 +33,7 @@ export function ItemMenu({ salon, item, onRename, onDialog }) {
     does(item.pinned ? "Unpin" : "Pin to the top", "pin", () => salon.pin(item.id, !item.pinned)),
     does(item.archived ? "Put back" : "Archive", "archive", () => salon.archive(item.id, !item.archived)),
     does("Rename", "pencil", onRename),
+    does("People", "people", () => onDialog({ name: "people", conversation: item })),
     does("Export as JSON", "out", () => salon.export(item.id, "json")),
     does("Export as Markdown", "out", () => salon.export(item.id, "markdown")),
     does(parting.label, parting.icon, () => onDialog({ name: parting.dialog, conversation: item })),

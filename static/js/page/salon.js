@@ -253,6 +253,11 @@ export class Salon {
     return this.#change(id, { title });
   }
 
+  /** Says who takes part beside oneself, who began it. @throws {ChatError} */
+  async seat(id, members) {
+    this.#merge(id, await this.client.api.updateConversation(id, { members }));
+  }
+
   /** Puts a conversation away, or back. */
   archive(id, archived) {
     return this.#change(id, { archived });
@@ -359,7 +364,7 @@ export class Salon {
       const { title, settings, character, busy, members } = event;
       const item = this.find(conversation);
       if (item && !takesPart({ ...item, members }, this.client.user)) this.#out(item);
-      else this.#merge(conversation, { title, settings, character, busy });
+      else this.#merge(conversation, { title, settings, character, busy, members });
     } else if (type === "message.created") this.#touch(conversation);
   }
 
