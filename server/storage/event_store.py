@@ -33,7 +33,10 @@ from server.storage.documents import (
 )
 
 _DUPLICATE_KEY = 11000
-_TOO_LARGE_FOR_THE_CACHE = 388
+_TOO_LARGE = frozenset({388, 10334})
+"""The server's codes for a transaction that its cache does not hold, and for a document far above 16 MiB."""
+_ABOVE_THE_LIMIT = "object to insert too large"
+"""What it says of one that is just above, under a code that means nothing."""
 _APPEND_SECONDS = 10.0
 
 _event: TypeAdapter[Event] = TypeAdapter(Event)
@@ -222,7 +225,8 @@ def _document(event: Event, reason: Reason, version: int, meta: dict[str, Any]) 
 
 def _refusal(error: OperationFailure) -> Exception | None:
     """What a failure of the transaction says of the events; None where it says nothing of them."""
-    if _TOO_LARGE_FOR_THE_CACHE in (error.code, _first_failure(error).get("code")):
+    first = _first_failure(error)
+    if {error.code, first.get("code")} & _TOO_LARGE or _ABOVE_THE_LIMIT in first.get("errmsg", ""):
         return TooLarge()
     pattern = _duplicate(error) if isinstance(error, DuplicateKeyError | BulkWriteError) else None
     if pattern is None:

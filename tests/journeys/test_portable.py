@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote
 
+import pytest
 from pymongo import AsyncMongoClient
 
 from tests.support.client import Http, chat
@@ -220,6 +221,21 @@ async def test_what_the_database_cannot_take_at_once_is_too_large(ada: Http, mon
     assert problem["code"] == "too_large"
     assert "retry_after" not in problem
     assert (await ada.get("/v1/conversations"))["items"] == before
+
+
+@pytest.mark.parametrize("citations", [0, 1_000])
+async def test_a_message_that_no_database_takes_is_too_large(ada: Http, citations: int) -> None:
+    """All 16 MiB in one, which with all that stands around it is more than a document may have; or far more."""
+    document = long_talk(2, 1)
+    call = {"id": "", "name": "", "arguments": "x" * (16_741 - citations // 40)}
+    document["messages"][1] |= {
+        "role": "assistant",
+        "tool_calls": [call] * 1_000,
+        "citations": [{"url": ""}] * citations,
+    }
+    problem = await ada.post("/v1/conversations/import", document, 413)
+    assert (problem["code"], problem["detail"][:12]) == ("too_large", "This is more")
+    assert (await ada.get("/v1/conversations"))["items"] == []
 
 
 @asynccontextmanager
