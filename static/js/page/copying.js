@@ -1,4 +1,6 @@
-/** The copy buttons in code. They live in HTML that Markdown made, so one listener serves them all. */
+/** Copy buttons. Those in code live in HTML that Markdown made, so one listener serves them all. */
+
+import { useState } from "preact/hooks";
 
 const SHOWN_FOR = 1_600;
 
@@ -8,7 +10,7 @@ const SHOWN_FOR = 1_600;
  *
  * @param {string} text @returns {Promise<boolean>} whether it was copied
  */
-export async function copyText(text) {
+async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
@@ -27,6 +29,17 @@ function copySelected(text) {
   field.remove();
   before?.focus({ preventScroll: true });
   return copied;
+}
+
+/** For a button that copies a text: whether it has just done so, and what does it. @returns {[boolean, () => Promise<void>]} */
+export function useCopy(text, salon) {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    if (!(await copyText(text))) return salon.notify("This browser does not let the page copy.");
+    setCopied(true);
+    return setTimeout(() => setCopied(false), SHOWN_FOR);
+  };
+  return [copied, copy];
 }
 
 /** @param {HTMLElement} page */

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 
 import { hasEnded, inFlight } from "../client/index.js";
 import { explain, summary } from "./activity.js";
-import { copyText } from "./copying.js";
+import { useCopy } from "./copying.js";
 import { Editor } from "./editor.js";
 import { Icon, Portrait, Table } from "./icons.js";
 import { Calls, Origin, Sources } from "./origin-view.js";
@@ -144,12 +144,7 @@ function Failure({ message, onAgain }) {
 }
 
 function Tools({ salon, conversation, message, last, onAgain }) {
-  const [copied, setCopied] = useState(false);
-  const copy = async () => {
-    if (!(await copyText(message.text))) return salon.notify("This browser does not let the page copy.");
-    setCopied(true);
-    return setTimeout(() => setCopied(false), 1_600);
-  };
+  const [copied, copy] = useCopy(message.text, salon);
   const about = summary(message);
   return html`
     <footer class=${last ? "tools last" : "tools"}>

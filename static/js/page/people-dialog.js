@@ -3,13 +3,11 @@
 import { useState } from "preact/hooks";
 
 import { ChatError } from "../client/index.js";
-import { copyText } from "./copying.js";
+import { useCopy } from "./copying.js";
 import { Dialog } from "./dialogs.js";
 import { Icon } from "./icons.js";
 import { isOwn, titleOf } from "./list.js";
 import { html } from "./view.js";
-
-const SHOWN_FOR = 1_600;
 
 /** @param {{salon: object, conversation: object, onClose: () => void}} props `conversation` as it is now */
 export function PeopleDialog({ salon, conversation, onClose }) {
@@ -42,7 +40,7 @@ export function PeopleDialog({ salon, conversation, onClose }) {
       ${own && html`<${AskIn} taken=${[me, ...conversation.members]} onAsk=${(user) => seat([...conversation.members, user])} />`}
       ${problem && html`<p class="field-problem" role="alert">${problem}</p>`}
       <p class="hint">Who wants to ask you in needs your id:</p>
-      <${OwnId} id=${me} />
+      <${OwnId} salon=${salon} />
       <div class="dialog-actions"><button class="button primary" onClick=${onClose}>Close</button></div>
     <//>
   `;
@@ -77,12 +75,8 @@ function AskIn({ taken, onAsk }) {
   `;
 }
 
-function OwnId({ id }) {
-  const [copied, setCopied] = useState(null);
-  const copy = async () => {
-    setCopied(await copyText(id));
-    setTimeout(() => setCopied(null), SHOWN_FOR);
-  };
-  const label = copied === null ? "Copy" : copied ? "Copied" : "Not copied";
-  return html`<p class="own-id"><code>${id}</code><button class="button" onClick=${copy}>${label}</button></p>`;
+function OwnId({ salon }) {
+  const id = salon.client.user;
+  const [copied, copy] = useCopy(id, salon);
+  return html`<p class="own-id"><code>${id}</code><button class="button" onClick=${copy}>${copied ? "Copied" : "Copy"}</button></p>`;
 }
