@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 
 from server import wiring
+from server.projections.checkpoints import LeaseLost
 from server.projections.rebuild import Busy, Rebuild
 from server.settings import Settings
 from server.storage.database import database
@@ -35,6 +36,6 @@ async def rebuild(settings: Settings, name: str, say: Callable[[str], object]) -
         holder = f"replay-{socket.gethostname()}-{os.getpid()}"
         try:
             events = await Rebuild(projection, EventFeed(), places, holder, progress).run()
-        except Busy:
+        except (Busy, LeaseLost):
             raise wiring.NotConfigured(f"{name} is being rebuilt by another process now.") from None
     say(f"{name}: {events} events, and in its place.")

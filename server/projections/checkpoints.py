@@ -94,7 +94,8 @@ class Checkpoints:
         taken = {
             "holder": holder,
             "until": self._until(),
-            "fence": {"$add": [{"$ifNull": ["$fence", 0]}, 1]},
+            # From the time on, where there is none: that of a lease which was forgotten must not come again.
+            "fence": {"$add": [{"$ifNull": ["$fence", {"$toLong": "$$NOW"}]}, 1]},
         }
         change = [{"$set": taken}]
         async with reachable():

@@ -33,5 +33,5 @@ class Projection(Protocol):
         ...
 
     async def swap(self) -> None:
-        """Put `next` in the place of `live`, in one step for those who read."""
+        """Put `next` in the place of `live`, in one step for those who read. Errors: `Overtaken`."""
         ...

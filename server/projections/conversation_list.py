@@ -16,6 +16,7 @@ from server.projections.contract import Fact, Side
 from server.projections.touched import touched
 from server.storage.database import reachable
 from server.storage.list_rows import ROWS, Seen, look
+from server.storage.sides import Sides
 
 
 class Listeners(Protocol):
@@ -33,19 +34,17 @@ class ConversationList:
     version = 1
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], listeners: Listeners | None = None) -> None:
-        self._database = database
+        self._sides = Sides(database, ROWS)
         self._listeners = listeners
 
     def rows(self, side: Side) -> AsyncCollection[dict[str, Any]]:
         """The collection behind a side."""
-        return self._database[ROWS if side == "live" else f"{ROWS}_next"]
+        return self._sides.rows(side)
 
     async def prepare(self, side: Side) -> None:
         """See the port."""
         if side == "next":
-            async with reachable():
-                await self.rows(side).drop()
-                await self._database.create_collection(f"{ROWS}_next")
+            await self._sides.begin()
 
     async def apply(self, facts: Sequence[Fact], side: Side) -> None:
         """See the port."""
@@ -67,8 +66,7 @@ class ConversationList:
 
     async def swap(self) -> None:
         """See the port."""
-        async with reachable():
-            await self.rows("next").rename(ROWS, dropTarget=True)
+        await self._sides.swap()
 
 
 def _named(facts: Sequence[Fact]) -> dict[str, set[str]]:

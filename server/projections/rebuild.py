@@ -16,9 +16,10 @@ from collections.abc import Callable
 
 import structlog
 
-from server.projections.checkpoints import Checkpoints, Hold, Step
+from server.projections.checkpoints import Checkpoints, Hold, LeaseLost, Step
 from server.projections.contract import Fact, Projection
 from server.storage.event_feed import EventFeed, Token, TokenLost
+from server.storage.sides import Overtaken
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +59,8 @@ class Rebuild:
         try:
             async with self._checkpoints.keeping(right):
                 await self._run(right)
+        except Overtaken as error:
+            raise LeaseLost(name) from error
         finally:
             await self._checkpoints.forget(right)
         return self._events

@@ -17,6 +17,7 @@ from server.enrichment.enricher import Enricher, Enrichment
 from server.projections.contract import Fact, Side
 from server.storage.apply import effects
 from server.storage.database import reachable
+from server.storage.sides import Sides
 
 _COLLECTION = "transcript"
 _INDEXES = [
@@ -31,18 +32,18 @@ class Transcript:
     version = 3
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], enricher: Enricher) -> None:
-        self._database = database
+        self._sides = Sides(database, _COLLECTION)
         self._enricher = enricher
 
     def rows(self, side: Side) -> AsyncCollection[dict[str, Any]]:
         """The collection behind a side."""
-        return self._database[_COLLECTION if side == "live" else f"{_COLLECTION}_next"]
+        return self._sides.rows(side)
 
     async def prepare(self, side: Side) -> None:
         """See the port."""
+        if side == "next":
+            await self._sides.begin()
         async with reachable():
-            if side == "next":
-                await self.rows(side).drop()
             await self.rows(side).create_indexes(_INDEXES)
 
     async def apply(self, facts: Sequence[Fact], side: Side) -> None:
@@ -61,8 +62,7 @@ class Transcript:
 
     async def swap(self) -> None:
         """See the port."""
-        async with reachable():
-            await self.rows("next").rename(_COLLECTION, dropTarget=True)
+        await self._sides.swap()
 
     def _enrich(self, facts: Sequence[Fact]) -> dict[str, tuple[str, dict[str, Any]]]:
         """By fact: the message, and what its text says about itself."""

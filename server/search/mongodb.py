@@ -21,6 +21,7 @@ from server.search.mongodb_questions import Bounds, Term, counting, finding, phr
 from server.search.words import STEMMED, Wanted, highlight, parse, words_of
 from server.storage.causal import preferred
 from server.storage.database import reachable
+from server.storage.sides import Sides
 
 _COLLECTION = "search"
 _UNFINISHED = 8
@@ -52,19 +53,19 @@ class MongoSearch:
     form = 1
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], bounds: Bounds | None = None) -> None:
-        self._database = database
+        self._sides = Sides(database, _COLLECTION)
         self._bounds = bounds or Bounds()
         self.counts: Counter[str] = Counter()
 
     def rows(self, side: Side) -> Rows:
         """The collection behind an index."""
-        return self._database[_COLLECTION if side == "live" else f"{_COLLECTION}_next"]
+        return self._sides.rows(side)
 
     async def prepare(self, side: Side) -> None:
         """See the port."""
+        if side == "next":
+            await self._sides.begin()
         async with reachable():
-            if side == "next":
-                await self.rows(side).drop()
             await self.rows(side).create_indexes(_INDEXES)
 
     async def put(
@@ -102,8 +103,7 @@ class MongoSearch:
 
     async def swap(self) -> None:
         """See the port."""
-        async with reachable():
-            await self.rows("next").rename(_COLLECTION, dropTarget=True)
+        await self._sides.swap()
 
     async def search(self, query: SearchQuery) -> Found:
         """See the port."""

@@ -1,14 +1,16 @@
 """Projections on real MongoDB: they follow, they are followed by one at a time, and they are the same when rebuilt."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
 from server.projections.checkpoints import LeaseLost, Step
+from server.projections.contract import Projection
 from server.projections.rebuild import Busy, Rebuild
 from server.search.contract import SearchQuery
 from server.storage.database import stopped
@@ -261,6 +263,63 @@ async def test_one_rebuild_at_a_time(house: Library) -> None:
     assert right is not None
     with pytest.raises(Busy):
         await Rebuild(house.projections["search"], EventFeed(), house.checkpoints, "else").run()
+
+
+async def test_a_lease_that_was_forgotten_does_not_come_back(house: Library) -> None:
+    """Whoever slept while others took it and let it be forgotten, and others took it again, has not got it."""
+    first = await house.checkpoints.take("search.rebuild", "first")
+    assert first is not None
+    for holder in ("second", "third"):
+        taken = await house.checkpoints.take("search.rebuild", holder, by_force=True)
+        assert taken is not None
+        if holder == "second":
+            await house.checkpoints.forget(taken)
+    with pytest.raises(LeaseLost):
+        await house.checkpoints.renew(first)
+
+
+class Pausing:
+    """A projection whose rebuild waits, in one of its steps, until it may go on."""
+
+    def __init__(self, projection: Projection, step: str) -> None:
+        self._projection = projection
+        self._step = step
+        self.waits, self.may_go_on = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._projection, name)
+        return partial(self._later, found) if name == self._step else found
+
+    async def _later(self, step: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        self.waits.set()
+        await self.may_go_on.wait()
+        await step(*arguments)
+
+
+@pytest.mark.parametrize("name", ["transcript", "conversations", "search"])
+async def test_who_sleeps_before_the_swap_disturbs_no_other_rebuild(house: Library, name: str) -> None:
+    """It wakes up while another builds: what is read stays whole, and what the other one builds becomes so."""
+    for _ in range(3):
+        await house.say(await house.begin(), "moon")
+    await house.rebuild(name).run()
+    collection = {"conversations": "conversation_list"}.get(name, name)
+    whole = await house.rows(collection)
+    asleep, awake = house.elsewhere(lease_seconds=-1), house.elsewhere()
+    one, other = Pausing(asleep.projections[name], "swap"), Pausing(awake.projections[name], "apply")
+    asleep.projections[name], awake.projections[name] = cast("Any", one), cast("Any", other)
+    sleeper = asyncio.create_task(asleep.rebuild(name).run())
+    await one.waits.wait()
+    rebuild = asyncio.create_task(awake.rebuild(name).run())
+    await other.waits.wait()
+    one.may_go_on.set()
+    with pytest.raises(LeaseLost):
+        await sleeper
+    assert await house.rows(collection) == whole
+    other.may_go_on.set()
+    await rebuild
+    assert await house.rows(collection) == whole
+    names = await house.client[house.name].list_collection_names()
+    assert not [found for found in names if "_next" in found]
 
 
 async def test_progress_is_the_age_of_what_waits(house: Library) -> None:

@@ -125,6 +125,10 @@ class Library:
         events = branches.archive(state, tree, user, message, archived=True, now=now())
         await self.store.append(events, expected=version, actor=user)
 
+    def elsewhere(self, lease_seconds: float = 10.0) -> "Library":
+        """The same, as another process has it."""
+        return _library(self.client, self.name, lease_seconds)
+
     def search_with(self, engine: SearchEngine) -> None:
         """Index and search with another engine from now on."""
         self.engine = engine
