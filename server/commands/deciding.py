@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from server.domain.conversation import Conversation
-from server.domain.errors import Overloaded
+from server.domain.errors import Overloaded, Unavailable
 from server.domain.events import Event
 from server.storage.event_store import EventStore, Stale
 from server.storage.reads import Reads
@@ -35,8 +35,10 @@ async def decide(
 
     Errors: what `decision` raises; `Overloaded` when it is never first; `Unavailable`.
     """
+    seen: set[int] = set()
     for attempt in range(_TRIES):
         state, version = await reads.conversation_at(conversation)
+        seen.add(version)
         decided = await decision(state)
         if not decided:
             return Decided(state, decided, version)
@@ -46,4 +48,6 @@ async def decide(
             await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt + 1, 10)))  # noqa: S311 - jitter
             continue
         return Decided(state, decided, version)
+    if len(seen) == 1:  # nobody else was first: what was written last is not safe yet, and cannot be read
+        raise Unavailable("The latest state of this conversation")
     raise Overloaded("Too many write to this conversation at once.")
