@@ -104,6 +104,7 @@ def test_company_on_a_phone(visit: Callable[..., Visitor]) -> None:
     two.grace.composer.fill("And to you")
     two.grace.page.get_by_role("button", name="Send").tap()
     expect(two.grace.page.locator(".said .bubble")).to_have_count(2)
+    expect(two.grace.page.locator(".sending")).to_have_count(0)  # it becomes another element then
     theirs, own = (one.bounding_box() for one in two.grace.page.locator(".said .bubble").all())
     assert theirs
     assert own
