@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from pymongo import DeleteOne, UpdateOne
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from server.domain.events import ConversationChanged, ConversationCreated
@@ -37,10 +36,6 @@ class ConversationList:
         self._sides = Sides(database, ROWS)
         self._listeners = listeners
 
-    def rows(self, side: Side) -> AsyncCollection[dict[str, Any]]:
-        """The collection behind a side."""
-        return self._sides.rows(side)
-
     async def prepare(self, side: Side) -> None:
         """See the port."""
         if side == "next":
@@ -62,7 +57,7 @@ class ConversationList:
             await listeners.changed([_with_more(one, named.get(one.row["_id"], ())) for one in seen])
         if writes := [write for one in seen if (write := _write(one, side))]:
             async with reachable():
-                await self.rows(side).bulk_write(writes, ordered=False)
+                await self._sides.rows(side).bulk_write(writes, ordered=False)
 
     async def swap(self) -> None:
         """See the port."""

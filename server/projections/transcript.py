@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateMany, UpdateOne
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from server.domain.events import MessageCreated, MessageImported, MessageRetracted, ReplyEnded
@@ -35,16 +34,12 @@ class Transcript:
         self._sides = Sides(database, _COLLECTION)
         self._enricher = enricher
 
-    def rows(self, side: Side) -> AsyncCollection[dict[str, Any]]:
-        """The collection behind a side."""
-        return self._sides.rows(side)
-
     async def prepare(self, side: Side) -> None:
         """See the port."""
         if side == "next":
             await self._sides.begin()
         async with reachable():
-            await self.rows(side).create_indexes(_INDEXES)
+            await self._sides.rows(side).create_indexes(_INDEXES)
 
     async def apply(self, facts: Sequence[Fact], side: Side) -> None:
         """See the port."""
@@ -58,7 +53,7 @@ class Transcript:
             writes += [guarded(change, fact.version) for change in changes]
         if writes:
             async with reachable():
-                await self.rows(side).bulk_write(writes)
+                await self._sides.rows(side).bulk_write(writes)
 
     async def swap(self) -> None:
         """See the port."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import PHONE, Tab, Visitor
+from tests.browser.test_list import _choose
 from tests.browser.test_page import _WIDER_THAN_THE_SCREEN
 
 _TITLE = "Say yes, at a round table."
@@ -12,9 +13,7 @@ _TITLE = "Say yes, at a round table."
 
 def _people(tab: Tab, item: Locator) -> Locator:
     """Open the dialog from a conversation's menu."""
-    item.hover()
-    item.get_by_role("button", name="More").click()
-    tab.page.get_by_role("menuitem", name="People").click()
+    _choose(tab.page, item, "People")
     return tab.page.get_by_role("dialog", name="Who takes part")
 
 

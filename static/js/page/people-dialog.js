@@ -69,7 +69,7 @@ function AskIn({ taken, onAsk }) {
       <label for="ask-in">Ask somebody in <span class="hint">by their id</span></label>
       <div class="ask-in">
         <input id="ask-in" autocomplete="off" spellcheck=${false} maxlength="128" placeholder="usr_…" value=${text} onInput=${(event) => setText(event.target.value)} />
-        <button class="button" disabled=${!user || known}>${known && user ? "Takes part" : "Ask in"}</button>
+        <button class="button" disabled=${!user || known}>${known ? "Takes part" : "Ask in"}</button>
       </div>
     </form>
   `;
